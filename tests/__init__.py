@@ -1,0 +1,1 @@
+"""Parley's own tests, and under `support` what they share."""

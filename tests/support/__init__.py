@@ -1,0 +1,1 @@
+"""What tests share: fakes, factories, real conversations, the log guard."""

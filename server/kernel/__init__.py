@@ -1,0 +1,1 @@
+"""What every context stands on: the ports of the outside world and the few shapes they share."""

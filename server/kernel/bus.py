@@ -1,0 +1,71 @@
+"""The event bus port: Kafka's promises, kept in-process by the memory bus.
+
+Records of one key stay in order; a group handles each record at least once, a batch at a time, and
+a batch counts as done only when its handler returned. Queues are bounded: ``publish`` waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from common.errors import Code, ParleyError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Topic(Generic[T]):
+    """A named stream of one payload type, a msgspec struct or a tagged union of such."""
+
+    name: str
+    payload: type[T]
+
+
+Handler = Callable[[Sequence[T]], Awaitable[None]]
+"""Takes the payloads of one batch, in order. Raising means: hand me the same batch again."""
+
+
+class BusUnavailableError(ParleyError):
+    """The bus took nothing within its time: nothing was published."""
+
+    def __init__(self, message: str = "the server is overloaded") -> None:
+        super().__init__(Code.UNAVAILABLE, message, retry_after_ms=1_000)
+
+
+class EventBus(Protocol):
+    """Publish and consume."""
+
+    async def start(self) -> None:
+        """Connect; consumers subscribed before run from now on."""
+        ...
+
+    async def stop(self) -> None:
+        """Let handlers finish the batch at hand, then stop them. What is queued stays (Kafka)
+        or is handled first, within the drain time (memory)."""
+        ...
+
+    async def publish(self, topic: Topic[T], key: str, payload: T) -> None:
+        """Append a record; returns when the bus holds it.
+
+        Raises:
+            BusUnavailableError: full or away for longer than the publish time-out.
+        """
+        ...
+
+    async def publish_to(self, topic: Topic[T], partition: int, payload: T) -> None:
+        """Append to one addressed partition (modulo their count)."""
+        ...
+
+    def subscribe(
+        self, topic: Topic[T], group: str, handler: Handler[T], *, max_batch: int = 256
+    ) -> None:
+        """Consume as a member of ``group``; each record reaches one member. Before ``start``."""
+        ...
+
+    def read_partition(
+        self, topic: Topic[T], partition: int, handler: Handler[T], *, max_batch: int = 256
+    ) -> None:
+        """Consume one partition from its end, without a group. Before ``start``."""
+        ...

@@ -1,0 +1,1 @@
+"""The desktop: windows over models over services over the network and a local store."""

@@ -1,0 +1,1 @@
+"""Theme, icons, fonts, translations: what every window shares and no service knows."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NoReturn
 
 import msgspec
@@ -29,8 +29,8 @@ encoder: Final = msgspec.json.Encoder()
 encode: Final = encoder.encode
 """One line of a request or a push, without the newline."""
 
-_decode_request: Final = msgspec.json.Decoder(Request).decode
-_decode_push: Final = msgspec.json.Decoder(Push).decode
+_decode_request: Final[Callable[[bytes], Request]] = msgspec.json.Decoder(Request).decode
+_decode_push: Final[Callable[[bytes], Push]] = msgspec.json.Decoder(Push).decode
 _OPENERS: Final = (b"{", b"[")
 
 
@@ -140,9 +140,10 @@ def _decode_tolerant(line: bytes) -> Push | None:
         if not isinstance(events, list):
             return None
         raw["events"] = [event for event in events if _is_known_event(event)]
-        return msgspec.convert(raw, Push)
+        push: Push = msgspec.convert(raw, Push)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+    return push
 
 
 def _is_known_event(event: object) -> bool:

@@ -25,21 +25,21 @@ from common.protocol.types import (
 )
 
 
-class _Push(Shape, tag_field="type"):
+class _Push(Shape, frozen=True, tag_field="type"):
     pass
 
 
 # Answers.
 
 
-class Ok(_Push, tag="ok"):
+class Ok(_Push, frozen=True, tag="ok"):
     """The request ``id`` is done. ``seq``: of the event it made, where it made one."""
 
     id: RequestId
     seq: Seq | None = None
 
 
-class Error(_Push, tag="error"):
+class Error(_Push, frozen=True, tag="error"):
     """The request ``id`` is refused; -1 where the line had no readable ``id``."""
 
     id: int
@@ -49,7 +49,7 @@ class Error(_Push, tag="error"):
     retry_after_ms: Millis | None = None
 
 
-class Welcome(_Push, tag="welcome"):
+class Welcome(_Push, frozen=True, tag="welcome"):
     """Answer to ``hello``. On a new ``history_epoch`` the client drops its cache, not its outbox."""
 
     id: RequestId
@@ -64,17 +64,17 @@ class Welcome(_Push, tag="welcome"):
     capabilities: list[str] = []
 
 
-class Heads(_Push, tag="heads"):
+class Heads(_Push, frozen=True, tag="heads"):
     """Up to 100 of the user's rooms; all of them come between ``welcome`` and ``ready``."""
 
     rooms: list[Head]
 
 
-class Ready(_Push, tag="ready"):
+class Ready(_Push, frozen=True, tag="ready"):
     """All heads are out; what follows is live."""
 
 
-class SyncEvents(_Push, tag="sync.events"):
+class SyncEvents(_Push, frozen=True, tag="sync.events"):
     """Answer to ``sync``: events in the order of ``seq``, each with its own ``type``.
 
     ``truncated``: more than 1,000 are missing; there are no events, reload the tail by ``history``.
@@ -88,7 +88,7 @@ class SyncEvents(_Push, tag="sync.events"):
     truncated: bool = False
 
 
-class AccountEvents(_Push, tag="account.events"):
+class AccountEvents(_Push, frozen=True, tag="account.events"):
     """Answer to ``account.sync``; ``truncated``: too many, fetch heads and profile afresh."""
 
     id: RequestId
@@ -97,7 +97,7 @@ class AccountEvents(_Push, tag="account.events"):
     truncated: bool = False
 
 
-class HistoryPage(_Push, tag="history.page"):
+class HistoryPage(_Push, frozen=True, tag="history.page"):
     """Answer to ``history``: messages in the order of ``seq``.
 
     ``from_seq`` and ``to_seq`` bound, both inclusive, the stretch of the room's stream that the
@@ -116,7 +116,7 @@ class HistoryPage(_Push, tag="history.page"):
 # Events of a room's stream.
 
 
-class MessageNew(_Push, tag="message.new"):
+class MessageNew(_Push, frozen=True, tag="message.new"):
     """A message, in its present state."""
 
     room_id: RoomId
@@ -124,7 +124,7 @@ class MessageNew(_Push, tag="message.new"):
     message: Message
 
 
-class MessageEdited(_Push, tag="message.edited"):
+class MessageEdited(_Push, frozen=True, tag="message.edited"):
     """Message ``target`` has a new body."""
 
     room_id: RoomId
@@ -135,7 +135,7 @@ class MessageEdited(_Push, tag="message.edited"):
     mentions: list[Mention] = []
 
 
-class MessageDeleted(_Push, tag="message.deleted"):
+class MessageDeleted(_Push, frozen=True, tag="message.deleted"):
     """Message ``target`` was erased by ``actor_id``: body, mentions, quote and reactions."""
 
     room_id: RoomId
@@ -144,7 +144,7 @@ class MessageDeleted(_Push, tag="message.deleted"):
     actor_id: UserId
 
 
-class ReactionAdded(_Push, tag="reaction.added"):
+class ReactionAdded(_Push, frozen=True, tag="reaction.added"):
     """``user_id`` put ``emoji`` under message ``target``."""
 
     room_id: RoomId
@@ -154,7 +154,7 @@ class ReactionAdded(_Push, tag="reaction.added"):
     emoji: str
 
 
-class ReactionRemoved(_Push, tag="reaction.removed"):
+class ReactionRemoved(_Push, frozen=True, tag="reaction.removed"):
     """``user_id`` took ``emoji`` from message ``target``."""
 
     room_id: RoomId
@@ -164,7 +164,7 @@ class ReactionRemoved(_Push, tag="reaction.removed"):
     emoji: str
 
 
-class RoomCreated(_Push, tag="room.created"):
+class RoomCreated(_Push, frozen=True, tag="room.created"):
     """The first event of every room; its members follow as ``room.joined``."""
 
     room_id: RoomId
@@ -173,7 +173,7 @@ class RoomCreated(_Push, tag="room.created"):
     at_ms: Millis
 
 
-class RoomJoined(_Push, tag="room.joined"):
+class RoomJoined(_Push, frozen=True, tag="room.joined"):
     """``user`` is a member from here; ``actor_id`` differs where somebody added them."""
 
     room_id: RoomId
@@ -184,7 +184,7 @@ class RoomJoined(_Push, tag="room.joined"):
     at_ms: Millis
 
 
-class RoomLeft(_Push, tag="room.left"):
+class RoomLeft(_Push, frozen=True, tag="room.left"):
     """``user_id`` left."""
 
     room_id: RoomId
@@ -193,7 +193,7 @@ class RoomLeft(_Push, tag="room.left"):
     at_ms: Millis
 
 
-class RoomRemoved(_Push, tag="room.removed"):
+class RoomRemoved(_Push, frozen=True, tag="room.removed"):
     """``user_id`` was removed by ``actor_id``. Nothing later reaches them."""
 
     room_id: RoomId
@@ -203,7 +203,7 @@ class RoomRemoved(_Push, tag="room.removed"):
     at_ms: Millis
 
 
-class RoomRole(_Push, tag="room.role"):
+class RoomRole(_Push, frozen=True, tag="room.role"):
     """``user_id`` has a new role."""
 
     room_id: RoomId
@@ -214,7 +214,7 @@ class RoomRole(_Push, tag="room.role"):
     at_ms: Millis
 
 
-class RoomChanged(_Push, tag="room.changed"):
+class RoomChanged(_Push, frozen=True, tag="room.changed"):
     """Title, topic, visibility or history access changed; absent ones did not."""
 
     room_id: RoomId
@@ -244,7 +244,7 @@ RoomEvent = (
 # Watermarks (state, not events: they have no seq of their own and are in every head).
 
 
-class Marks(_Push, tag="marks"):
+class Marks(_Push, frozen=True, tag="marks"):
     """A member's marks grew; in rooms of at most 50 members, and one's own in every room."""
 
     room_id: RoomId
@@ -253,7 +253,7 @@ class Marks(_Push, tag="marks"):
     read: Mark
 
 
-class MinMarks(_Push, tag="marks.min"):
+class MinMarks(_Push, frozen=True, tag="marks.min"):
     """The lowest marks of a room of more than 50 members grew."""
 
     room_id: RoomId
@@ -264,28 +264,28 @@ class MinMarks(_Push, tag="marks.min"):
 # Events of the user's own account stream.
 
 
-class AccountRoomAdded(_Push, tag="account.room_added"):
+class AccountRoomAdded(_Push, frozen=True, tag="account.room_added"):
     """The user is in a room from here; ``head`` as in ``heads``."""
 
     account_seq: Seq
     head: Head
 
 
-class AccountRoomRemoved(_Push, tag="account.room_removed"):
+class AccountRoomRemoved(_Push, frozen=True, tag="account.room_removed"):
     """The user left or was removed: drop the room and its cache."""
 
     account_seq: Seq
     room_id: RoomId
 
 
-class AccountProfile(_Push, tag="account.profile"):
+class AccountProfile(_Push, frozen=True, tag="account.profile"):
     """One's own profile changed, on this or another device."""
 
     account_seq: Seq
     user: User
 
 
-class AccountRead(_Push, tag="account.read"):
+class AccountRead(_Push, frozen=True, tag="account.read"):
     """One's own marks of a room grew, on this or another device; counts as of then."""
 
     account_seq: Seq
@@ -301,20 +301,20 @@ AccountEvent = AccountRoomAdded | AccountRoomRemoved | AccountProfile | AccountR
 # Not stored.
 
 
-class UserChanged(_Push, tag="user.changed"):
+class UserChanged(_Push, frozen=True, tag="user.changed"):
     """Somebody who shares a room with the user changed their profile or deleted their account."""
 
     user: User
 
 
-class TypingShown(_Push, tag="typing"):
+class TypingShown(_Push, frozen=True, tag="typing"):
     """``user_id`` is writing in a room; forget it after 5 s or at their next message."""
 
     room_id: RoomId
     user_id: UserId
 
 
-class ServerClosing(_Push, tag="server.closing"):
+class ServerClosing(_Push, frozen=True, tag="server.closing"):
     """The server closes this connection (1012) in a moment; come back after ``retry_after_ms``."""
 
     retry_after_ms: Millis

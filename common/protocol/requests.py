@@ -18,11 +18,11 @@ from common.protocol.types import Body, Emoji, Mark, Mention, Strict
 RequestId = Annotated[int, msgspec.Meta(ge=0, le=limits.INT_MAX)]
 
 
-class _Request(Strict, tag_field="type"):
+class _Request(Strict, frozen=True, tag_field="type"):
     id: RequestId
 
 
-class Hello(_Request, tag="hello"):
+class Hello(_Request, frozen=True, tag="hello"):
     """The first frame of a connection. Answer: ``welcome``, then ``heads``..., then ``ready``."""
 
     versions: Annotated[list[int], msgspec.Meta(min_length=1, max_length=16)]
@@ -30,13 +30,13 @@ class Hello(_Request, tag="hello"):
     capabilities: Annotated[list[str], msgspec.Meta(max_length=64)] = []
 
 
-class SessionRenew(_Request, tag="session.renew"):
+class SessionRenew(_Request, frozen=True, tag="session.renew"):
     """A fresh access token for the open socket; it must be of the same user and device."""
 
     token: Annotated[str, msgspec.Meta(max_length=4096)]
 
 
-class MessageSend(_Request, tag="message.send"):
+class MessageSend(_Request, frozen=True, tag="message.send"):
     """A new message. The same ``client_msg_id`` again gives the message as it is now."""
 
     client_msg_id: ClientMsgId
@@ -46,7 +46,7 @@ class MessageSend(_Request, tag="message.send"):
     mentions: Annotated[list[Mention], msgspec.Meta(max_length=limits.MENTIONS_MAX)] = []
 
 
-class MessageEdit(_Request, tag="message.edit"):
+class MessageEdit(_Request, frozen=True, tag="message.edit"):
     """A new body for one's own message ``seq``."""
 
     client_msg_id: ClientMsgId
@@ -56,7 +56,7 @@ class MessageEdit(_Request, tag="message.edit"):
     mentions: Annotated[list[Mention], msgspec.Meta(max_length=limits.MENTIONS_MAX)] = []
 
 
-class MessageDelete(_Request, tag="message.delete"):
+class MessageDelete(_Request, frozen=True, tag="message.delete"):
     """Erase message ``seq``: its author, or an admin or owner of the room."""
 
     client_msg_id: ClientMsgId
@@ -64,7 +64,7 @@ class MessageDelete(_Request, tag="message.delete"):
     seq: Seq
 
 
-class ReactionAdd(_Request, tag="reaction.add"):
+class ReactionAdd(_Request, frozen=True, tag="reaction.add"):
     """Put an emoji under message ``seq``; already there is ``ok`` too."""
 
     client_msg_id: ClientMsgId
@@ -73,7 +73,7 @@ class ReactionAdd(_Request, tag="reaction.add"):
     emoji: Emoji
 
 
-class ReactionRemove(_Request, tag="reaction.remove"):
+class ReactionRemove(_Request, frozen=True, tag="reaction.remove"):
     """Take one's emoji from message ``seq``; not there is ``ok`` too."""
 
     client_msg_id: ClientMsgId
@@ -82,7 +82,7 @@ class ReactionRemove(_Request, tag="reaction.remove"):
     emoji: Emoji
 
 
-class Receipt(_Request, tag="receipt"):
+class Receipt(_Request, frozen=True, tag="receipt"):
     """Watermarks: every event up to this ``seq`` was stored (``delivered``) or seen (``read``).
 
     Any value up to the head; they only grow. ``read`` raises ``delivered`` too.
@@ -93,26 +93,26 @@ class Receipt(_Request, tag="receipt"):
     read: Mark = 0
 
 
-class Typing(_Request, tag="typing"):
+class Typing(_Request, frozen=True, tag="typing"):
     """The user is writing in this room; at most one per 3 s, shown for 5 s."""
 
     room_id: RoomId
 
 
-class Sync(_Request, tag="sync"):
+class Sync(_Request, frozen=True, tag="sync"):
     """All events of a room after ``after_seq``, answered by ``sync.events``."""
 
     room_id: RoomId
     after_seq: Mark
 
 
-class AccountSync(_Request, tag="account.sync"):
+class AccountSync(_Request, frozen=True, tag="account.sync"):
     """All events of one's own account after ``after_seq``, answered by ``account.events``."""
 
     after_seq: Mark
 
 
-class History(_Request, tag="history"):
+class History(_Request, frozen=True, tag="history"):
     """A page of messages in their present state, answered by ``history.page``.
 
     Exactly one of ``before``, ``after`` (both exclusive) and ``around`` (inclusive), a ``seq``;

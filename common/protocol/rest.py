@@ -42,7 +42,7 @@ Topic = Annotated[str, msgspec.Meta(max_length=limits.TOPIC_MAX_CHARS)]
 Secret = Annotated[str, msgspec.Meta(max_length=512)]
 
 
-class Problem(Shape):
+class Problem(Shape, frozen=True):
     """Every refusal of the REST interface."""
 
     code: Code
@@ -57,7 +57,7 @@ class Registration(StrEnum):
     INVITE = "invite"
 
 
-class ServerInfo(Shape):
+class ServerInfo(Shape, frozen=True):
     """``GET /api/v1/server``, public: who this is and how to get in."""
 
     product: str
@@ -71,7 +71,7 @@ class ServerInfo(Shape):
 # Auth.
 
 
-class Register(Strict):
+class Register(Strict, frozen=True):
     """``POST /auth/register``. The first account of a server is its admin."""
 
     username: Username
@@ -81,7 +81,7 @@ class Register(Strict):
     invite: Secret | None = None
 
 
-class Login(Strict):
+class Login(Strict, frozen=True):
     """``POST /auth/login``: a new device."""
 
     username: Annotated[str, msgspec.Meta(max_length=limits.USERNAME_MAX_CHARS)]
@@ -89,13 +89,13 @@ class Login(Strict):
     device_name: DeviceName = ""
 
 
-class Refresh(Strict):
+class Refresh(Strict, frozen=True):
     """``POST /auth/refresh``."""
 
     refresh_token: Secret
 
 
-class Tokens(Shape):
+class Tokens(Shape, frozen=True):
     """A signed-in device. ``expires_in_s`` counts from now, by the client's monotonic clock."""
 
     user: User
@@ -105,20 +105,20 @@ class Tokens(Shape):
     refresh_token: str
 
 
-class Logout(Strict):
+class Logout(Strict, frozen=True):
     """``POST /auth/logout``: this device, or all devices of the user."""
 
     all: bool = False
 
 
-class PasswordChange(Strict):
+class PasswordChange(Strict, frozen=True):
     """``POST /auth/password``: every other device is signed out."""
 
     current: Password
     new: Password
 
 
-class PasswordReset(Strict):
+class PasswordReset(Strict, frozen=True):
     """``POST /auth/reset``: with a code that an admin gave; every device is signed out."""
 
     username: Annotated[str, msgspec.Meta(max_length=limits.USERNAME_MAX_CHARS)]
@@ -127,14 +127,14 @@ class PasswordReset(Strict):
     device_name: DeviceName = ""
 
 
-class ResetCode(Shape):
+class ResetCode(Shape, frozen=True):
     """``POST /users/{id}/reset-code`` (admin): shown once, works once."""
 
     code: str
     expires_in_s: Count
 
 
-class AccountDelete(Strict):
+class AccountDelete(Strict, frozen=True):
     """``POST /users/me/delete``: the account becomes "Deleted user"; messages stay."""
 
     password: Password
@@ -143,7 +143,7 @@ class AccountDelete(Strict):
 # Users, devices, invites.
 
 
-class ProfileChange(Strict):
+class ProfileChange(Strict, frozen=True):
     """``PATCH /users/me``: absent fields stay as they are."""
 
     display_name: Name | None = None
@@ -151,27 +151,27 @@ class ProfileChange(Strict):
     avatar_colour: AvatarColour | None = None
 
 
-class Users(Shape):
+class Users(Shape, frozen=True):
     """``GET /users?query=&after=&limit=`` (directory, by display name) or ``?ids=a,b`` (look-up)."""
 
     users: list[User]
     next_after: str | None = None
 
 
-class Devices(Shape):
+class Devices(Shape, frozen=True):
     """``GET /devices``."""
 
     devices: list[Device]
 
 
-class InviteCreate(Strict):
+class InviteCreate(Strict, frozen=True):
     """``POST /invites`` (admin)."""
 
     max_uses: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
     expires_in_s: Annotated[int, msgspec.Meta(ge=60, le=365 * 24 * 3600)] = 7 * 24 * 3600
 
 
-class Invite(Shape):
+class Invite(Shape, frozen=True):
     """One invite to the server. ``code`` only in the answer to its creation."""
 
     id: Id
@@ -182,13 +182,13 @@ class Invite(Shape):
     code: str | None = None
 
 
-class Invites(Shape):
+class Invites(Shape, frozen=True):
     """``GET /invites`` (admin)."""
 
     invites: list[Invite]
 
 
-class ServerChange(Strict):
+class ServerChange(Strict, frozen=True):
     """``PATCH /server`` (admin)."""
 
     name: Title | None = None
@@ -198,13 +198,13 @@ class ServerChange(Strict):
 # Rooms.
 
 
-class DirectCreate(Strict):
+class DirectCreate(Strict, frozen=True):
     """``POST /rooms/direct``: the one room with ``user_id``, made if new; oneself: notes."""
 
     user_id: UserId
 
 
-class GroupCreate(Strict):
+class GroupCreate(Strict, frozen=True):
     """``POST /rooms``. ``client_msg_id`` makes a repeat give the same room."""
 
     client_msg_id: ClientMsgId
@@ -215,7 +215,7 @@ class GroupCreate(Strict):
     member_ids: Annotated[list[UserId], msgspec.Meta(max_length=500)] = []
 
 
-class RoomChange(Strict):
+class RoomChange(Strict, frozen=True):
     """``PATCH /rooms/{id}`` (admin or owner of the room)."""
 
     client_msg_id: ClientMsgId
@@ -225,28 +225,28 @@ class RoomChange(Strict):
     history: HistoryAccess | None = None
 
 
-class MembersAdd(Strict):
+class MembersAdd(Strict, frozen=True):
     """``POST /rooms/{id}/members``; those who are members already stay as they are."""
 
     client_msg_id: ClientMsgId
     user_ids: Annotated[list[UserId], msgspec.Meta(min_length=1, max_length=500)]
 
 
-class MemberChange(Strict):
+class MemberChange(Strict, frozen=True):
     """``PATCH /rooms/{id}/members/{user_id}``; giving ``owner`` away makes the giver an admin."""
 
     client_msg_id: ClientMsgId
     role: Role
 
 
-class Members(Shape):
+class Members(Shape, frozen=True):
     """``GET /rooms/{id}/members?after=&limit=``, owners and admins first, then by name."""
 
     members: list[Member]
     next_after: str | None = None
 
 
-class PublicRoom(Shape):
+class PublicRoom(Shape, frozen=True):
     """A room that anyone may join."""
 
     id: Id
@@ -256,14 +256,14 @@ class PublicRoom(Shape):
     joined: bool = False
 
 
-class PublicRooms(Shape):
+class PublicRooms(Shape, frozen=True):
     """``GET /rooms/public?query=&after=&limit=``, by title."""
 
     rooms: list[PublicRoom]
     next_after: str | None = None
 
 
-class MessagePost(Strict):
+class MessagePost(Strict, frozen=True):
     """``POST /rooms/{id}/messages``, for bots: as ``message.send``."""
 
     client_msg_id: ClientMsgId
@@ -272,7 +272,7 @@ class MessagePost(Strict):
     mentions: Annotated[list[Mention], msgspec.Meta(max_length=limits.MENTIONS_MAX)] = []
 
 
-class Messages(Shape):
+class Messages(Shape, frozen=True):
     """``GET /rooms/{id}/messages?before=|after=|around=&limit=``: as ``history.page``."""
 
     messages: list[Message]

@@ -61,7 +61,7 @@ class Strict(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     """Base of what a client sends: an unknown field is ``bad_field``."""
 
 
-class Mention(Strict):
+class Mention(Strict, frozen=True):
     """A stretch of the body that names a member, or everyone when ``user_id`` is absent (@room).
 
     ``start`` and ``len`` count Unicode code points of the body.
@@ -72,7 +72,7 @@ class Mention(Strict):
     user_id: UserId | None = None
 
 
-class User(Shape):
+class User(Shape, frozen=True):
     """A person as others see them. A deleted account has ``deleted`` and empty names."""
 
     id: UserId
@@ -86,7 +86,7 @@ class User(Shape):
     deleted: bool = False
 
 
-class Quote(Shape):
+class Quote(Shape, frozen=True):
     """What a reply answers, as it was when the reply was read. ``excerpt`` is empty once erased."""
 
     seq: Seq
@@ -95,14 +95,14 @@ class Quote(Shape):
     deleted: bool = False
 
 
-class Reaction(Shape):
+class Reaction(Shape, frozen=True):
     """One emoji under a message and who gave it, in the order they did."""
 
     emoji: str
     user_ids: list[UserId]
 
 
-class Message(Shape):
+class Message(Shape, frozen=True):
     """A message in its present state. ``(room_id, seq)`` identifies it for ever.
 
     A deleted one keeps author and times; body, mentions, quote and reactions are gone.
@@ -125,7 +125,7 @@ class Message(Shape):
     reactions: list[Reaction] = []
 
 
-class Preview(Shape):
+class Preview(Shape, frozen=True):
     """The last message of a room, for the room list."""
 
     seq: Seq
@@ -136,7 +136,7 @@ class Preview(Shape):
     deleted: bool = False
 
 
-class Head(Shape):
+class Head(Shape, frozen=True):
     """Where a room stands for one user: enough to draw the room list and to know what to sync."""
 
     room_id: RoomId
@@ -164,7 +164,7 @@ class Head(Shape):
     preview: Preview | None = None
 
 
-class Member(Shape):
+class Member(Shape, frozen=True):
     """One person in a room. Marks are left out in rooms of more than 50 members."""
 
     user: User
@@ -174,7 +174,7 @@ class Member(Shape):
     read: Mark | None = None
 
 
-class Device(Shape):
+class Device(Shape, frozen=True):
     """One login. ``current`` marks the one that asks."""
 
     id: Id

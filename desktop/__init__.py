@@ -1,1 +1,1 @@
-"""The desktop: windows over models over services over the network and a local store."""
+"""The Parley desktop: PySide6 windows over services that talk to one or more servers."""

@@ -1,0 +1,44 @@
+# Each target is a thin call; what there is to know stands in the module that is called.
+# Windows has no make: call the same modules, as README.md shows.
+
+PYTHON ?= python3
+ARGS ?=
+
+ifeq ($(OS),Windows_NT)
+VENV_PYTHON := .venv/Scripts/python
+else
+VENV_PYTHON := .venv/bin/python
+endif
+
+.PHONY: setup run test lint bench demo screenshots package lock clean
+
+setup: ## .venv from requirements/dev.lock, and the system's libraries
+	@$(PYTHON) packaging/dev/setup.py --for test
+
+run: ## the desktop; without a screen the server alone
+	@$(PYTHON) packaging/dev/setup.py --for run
+	@$(VENV_PYTHON) packaging/dev/start.py $(ARGS)
+
+test: setup ## style, types, import contracts, every test
+	@$(VENV_PYTHON) packaging/dev/check.py $(ARGS)
+
+lint: setup ## the same without the tests
+	@$(VENV_PYTHON) packaging/dev/check.py --lint
+
+bench: setup ## the load scenarios against an embedded server
+	@$(VENV_PYTHON) -m tests.load.bench $(ARGS)
+
+demo: setup ## a server and two desktops on a virtual screen; pictures in build/demo/
+	@$(VENV_PYTHON) -m tests.support.demo $(ARGS)
+
+screenshots: setup ## the pictures of the documentation
+	@$(VENV_PYTHON) -m tests.support.screenshots $(ARGS)
+
+package: setup ## wheel and source archive in dist/
+	@$(VENV_PYTHON) -m hatchling build
+
+lock: ## requirements/*.lock from pyproject.toml; needs uv
+	@$(PYTHON) packaging/dev/lock.py $(ARGS)
+
+clean: ## everything that can be made again
+	@$(PYTHON) packaging/dev/clean.py

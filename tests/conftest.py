@@ -1,0 +1,53 @@
+"""What holds for every test: no screen, no keyring of the person, no noise, nothing left running."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+
+# Before Qt is imported by anyone. A test that wants a real screen starts one and its own process on it.
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("QT_API", "pyside6")
+# The person's own secrets are none of the tests' business.
+os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
+
+import hypothesis
+import pytest
+
+from tests.support.leaks import tasks_must_end, threads_must_end
+from tests.support.logs import LogGuard
+
+# Time decides nothing here: the machine may be busy.
+hypothesis.settings.register_profile(
+    "parley", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("parley")
+
+
+@pytest.fixture(autouse=True)
+def log_guard() -> Iterator[LogGuard]:
+    """Fails the test that logs a warning or error it did not expect; see `expect_log`."""
+    guard = LogGuard()
+    root = logging.getLogger()
+    root.addHandler(guard)
+    try:
+        yield guard
+    finally:
+        root.removeHandler(guard)
+    complaints = guard.complaints()
+    if complaints:
+        pytest.fail("\n".join(complaints), pytrace=False)
+
+
+@pytest.fixture
+def expect_log(log_guard: LogGuard) -> Callable[..., None]:
+    """`expect_log(pattern, level=logging.WARNING, logger="")`: this test means to cause such a record."""
+    return log_guard.expect
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running() -> Iterator[None]:
+    """Fails the test that leaves a thread or a task behind."""
+    with threads_must_end(), tasks_must_end():
+        yield

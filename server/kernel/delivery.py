@@ -60,6 +60,13 @@ class ProfileDelivery(msgspec.Struct, frozen=True, tag=True):
     room_ids: list[str]
 
 
-Delivery = RoomDelivery | MarksDelivery | Answers | UserDelivery | ProfileDelivery
+class TypingDelivery(msgspec.Struct, frozen=True, tag=True):
+    """``user_id`` is writing in the room: for the sessions of its other members, never stored."""
+
+    room_id: str
+    user_id: str
+
+
+Delivery = RoomDelivery | MarksDelivery | Answers | UserDelivery | ProfileDelivery | TypingDelivery
 
 DELIVERED: Final[Topic[Delivery]] = Topic("chat.message_delivered", Delivery)  # type: ignore[arg-type]  # a union is no type[T] to mypy

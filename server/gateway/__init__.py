@@ -1,0 +1,1 @@
+"""WebSocket sessions: accept, authenticate, route requests to handlers, fan deliveries out, drain."""

@@ -14,6 +14,7 @@ os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
 
 import hypothesis
 import pytest
+import structlog
 
 from tests.support.leaks import tasks_must_end, threads_must_end
 from tests.support.logs import LogGuard
@@ -23,6 +24,17 @@ hypothesis.settings.register_profile(
     "parley", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("parley")
+
+# The programs' own entry points configure structlog; in tests everything goes where the guard listens.
+structlog.configure(
+    processors=[
+        structlog.processors.ExceptionRenderer(),
+        structlog.processors.KeyValueRenderer(key_order=["event"], drop_missing=True),
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    wrapper_class=structlog.stdlib.BoundLogger,
+    cache_logger_on_first_use=False,
+)
 
 
 @pytest.fixture(autouse=True)

@@ -32,6 +32,8 @@ encode: Final = encoder.encode
 _decode_request: Final[Callable[[bytes], Request]] = msgspec.json.Decoder(Request).decode
 _decode_push: Final[Callable[[bytes], Push]] = msgspec.json.Decoder(Push).decode
 _OPENERS: Final = (b"{", b"[")
+_BACKSLASH: Final = 0x5C
+_QUOTE: Final = 0x22
 
 
 class FrameError(ParleyError):
@@ -223,11 +225,11 @@ def _depth(line: bytes) -> int:
         if in_string:
             if escaped:
                 escaped = False
-            elif byte == 0x5C:  # backslash
+            elif byte == _BACKSLASH:
                 escaped = True
-            elif byte == 0x22:  # quotation mark
+            elif byte == _QUOTE:
                 in_string = False
-        elif byte == 0x22:
+        elif byte == _QUOTE:
             in_string = True
         elif byte in b"{[":
             depth += 1
@@ -250,8 +252,9 @@ def _refused(line: bytes, code: Code, message: str) -> pushes.Error:
     """The error for a line, with whatever of ``id`` and ``client_msg_id`` can still be read."""
     request_id, client_msg_id = NO_ID, None
     try:
-        raw = msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # json, not msgspec: it also reads lines with a lone surrogate or a number out of range.
+        raw = json.loads(line)
+    except (ValueError, RecursionError):
         raw = None
     if isinstance(raw, dict):
         found, key = raw.get("id"), raw.get("client_msg_id")

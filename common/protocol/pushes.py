@@ -337,4 +337,3 @@ Push = (
     | TypingShown
     | ServerClosing
 )
-

@@ -43,7 +43,8 @@ class EventBus(Protocol):
 
     async def stop(self) -> None:
         """Let handlers finish the batch at hand, then stop them. What is queued stays (Kafka)
-        or is handled first, within the drain time (memory)."""
+        or is handled first, within the drain time (memory).
+        """
         ...
 
     async def publish(self, topic: Topic[T], key: str, payload: T) -> None:
@@ -58,9 +59,7 @@ class EventBus(Protocol):
         """Append to one addressed partition (modulo their count)."""
         ...
 
-    def subscribe(
-        self, topic: Topic[T], group: str, handler: Handler[T], *, max_batch: int = 256
-    ) -> None:
+    def subscribe(self, topic: Topic[T], group: str, handler: Handler[T], *, max_batch: int = 256) -> None:
         """Consume as a member of ``group``; each record reaches one member. Before ``start``."""
         ...
 

@@ -10,7 +10,8 @@ class RateLimiter(Protocol):
 
     async def hit(self, key: str, *, limit: int, window_ms: int) -> int:
         """Count one event; 0 if it is within ``limit`` per sliding ``window_ms``, else the
-        milliseconds to wait. A ``limit`` of 0 switches the limit off."""
+        milliseconds to wait. A ``limit`` of 0 switches the limit off.
+        """
         ...
 
     async def peek(self, key: str, *, limit: int, window_ms: int) -> int:

@@ -36,9 +36,7 @@ class Presence(Protocol):
         """The gateway has members of these rooms, and these users, connected; also refreshes."""
         ...
 
-    async def remove_routes(
-        self, gateway: int, room_ids: Iterable[str], user_ids: Iterable[str]
-    ) -> None:
+    async def remove_routes(self, gateway: int, room_ids: Iterable[str], user_ids: Iterable[str]) -> None:
         """It has none any more."""
         ...
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
@@ -29,8 +30,9 @@ class _DirectImports(Contract):
             output.print_error(f"{importer} -> {imported}", bold=False)
         output.new_line()
 
+    @abstractmethod
     def _violations(self, graph: grimp.ImportGraph) -> Iterator[tuple[str, str]]:
-        raise NotImplementedError
+        """Pairs of importer and imported, in any order, repeats allowed."""
 
 
 class AllowedExternals(_DirectImports):

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
+import structlog
 
 from tests.support.logs import LogGuard
 
@@ -57,5 +58,12 @@ def test_a_test_can_wait_for_another_thread(guard: LogGuard) -> None:
 def test_every_test_is_guarded(log_guard: LogGuard, expect_log: Callable[..., None]) -> None:
     expect_log("seen by the guard", logger="anywhere")
     logging.getLogger("anywhere.at.all").warning("seen by the guard")
+
+    assert log_guard.complaints() == []
+
+
+def test_structured_records_are_guarded_too(log_guard: LogGuard, expect_log: Callable[..., None]) -> None:
+    expect_log("task_failed.*task='relay'", level=logging.ERROR)
+    structlog.get_logger("server.kernel.tasks").error("task_failed", task="relay")
 
     assert log_guard.complaints() == []

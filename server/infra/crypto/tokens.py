@@ -1,0 +1,71 @@
+"""Access tokens: JWT signed with Ed25519 (RFC 9068 profile, RFC 9864 ``alg``)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OKPKey
+
+from common.errors import Code, ParleyError
+from common.ids import is_id, new_id
+from server.kernel.clock import Clock
+from server.kernel.identity import Identity
+
+_ALGORITHM: Final = "Ed25519"
+_TYPE: Final = "at+jwt"
+_CLAIMS: Final = ("iss", "aud", "sub", "sid", "iat", "exp", "jti")
+
+
+class SignedTokens:
+    """Issues and verifies tokens of one server. Only our own algorithm, type and key are looked at."""
+
+    def __init__(self, *, key: Ed25519PrivateKey, server_id: str, clock: Clock) -> None:
+        self._key = OKPKey.import_key(key)
+        self._server_id = server_id
+        self._clock = clock
+
+    def issue(self, *, user_id: str, device_id: str, lifetime_ms: int) -> str:
+        """A token that is good from now on."""
+        now = self._clock.now_ms() // 1_000
+        claims = {
+            "iss": self._server_id,
+            "aud": self._server_id,
+            "sub": user_id,
+            "sid": device_id,
+            "iat": now,
+            "exp": now + lifetime_ms // 1_000,
+            "jti": new_id(),
+        }
+        return jwt.encode({"alg": _ALGORITHM, "typ": _TYPE}, claims, self._key, algorithms=[_ALGORITHM])
+
+    def verify(self, token: str) -> Identity:
+        """Its facts.
+
+        Raises:
+            ParleyError: ``unauthenticated``, or ``token_expired`` for an otherwise good one.
+        """
+        try:
+            decoded = jwt.decode(token, self._key, algorithms=[_ALGORITHM])
+        except (JoseError, ValueError, TypeError, KeyError):
+            raise _refused() from None
+        claims = decoded.claims
+        if decoded.header.get("typ") != _TYPE or any(name not in claims for name in _CLAIMS):
+            raise _refused()
+        user_id, device_id, expires = claims["sub"], claims["sid"], claims["exp"]
+        ours = claims["iss"] == self._server_id and claims["aud"] == self._server_id
+        if not ours or not isinstance(expires, int) or not isinstance(claims["iat"], int):
+            raise _refused()
+        if not (
+            isinstance(user_id, str) and isinstance(device_id, str) and is_id(user_id) and is_id(device_id)
+        ):
+            raise _refused()
+        if expires * 1_000 <= self._clock.now_ms():
+            raise ParleyError(Code.TOKEN_EXPIRED, "the access token has expired")
+        return Identity(user_id=user_id, device_id=device_id, expires_at_s=expires)
+
+
+def _refused() -> ParleyError:
+    return ParleyError(Code.UNAUTHENTICATED, "the access token is not valid")

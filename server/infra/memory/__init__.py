@@ -1,0 +1,1 @@
+"""Bus, presence and rate limits inside one process; also the fakes of tests."""

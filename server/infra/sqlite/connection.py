@@ -1,0 +1,203 @@
+"""One connection to the file: how it is opened, checked, and what a transaction body gets."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from server.infra import migrations
+from server.infra.sqlite.errors import port_error
+from server.infra.sqlite.statements import Statements
+from server.kernel.database import DamagedDatabaseError, DatabaseUnavailableError, Row
+
+log: Final = structlog.get_logger(__name__)
+
+_BUSY_MS: Final = 5_000
+_CACHED_STATEMENTS: Final = 512
+_WRITER_CACHE_KIB: Final = 32 * 1024
+_READER_CACHE_KIB: Final = 8 * 1024
+_CHECKPOINT_PAGES: Final = 2_000
+_WAL_KEPT_BYTES: Final = 16 * 1024 * 1024
+
+
+class SqliteTx:
+    """``Tx`` on a connection: nothing here ever suspends."""
+
+    __slots__ = ("_connection", "_statements")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._statements = Statements()
+
+    async def execute(self, sql: str, *args: object) -> int:
+        """Run a statement; returns the number of rows it changed."""
+        try:
+            changed = self._connection.execute(*self._statements.bind(sql, args)).rowcount
+        except sqlite3.Error as error:
+            raise port_error(error) from error
+        return max(changed, 0)
+
+    async def execute_many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        """Run one statement for each row of parameters."""
+        bound = self._statements.bind_many(sql, rows)
+        try:
+            if bound is None:
+                for row in rows:
+                    self._connection.execute(*self._statements.bind(sql, tuple(row)))
+            else:
+                for text, values in bound:
+                    self._connection.execute(text, values)
+        except sqlite3.Error as error:
+            raise port_error(error) from error
+
+    async def fetch(self, sql: str, *args: object) -> list[Row]:
+        """All rows."""
+        try:
+            return self._connection.execute(*self._statements.bind(sql, args)).fetchall()
+        except sqlite3.Error as error:
+            raise port_error(error) from error
+
+    async def fetch_one(self, sql: str, *args: object) -> Row | None:
+        """The first row, or None."""
+        try:
+            cursor = self._connection.execute(*self._statements.bind(sql, args))
+            row: Row | None = cursor.fetchone()
+            # An unfinished cursor would hold its statement open over the end of the transaction.
+            cursor.close()
+        except sqlite3.Error as error:
+            raise port_error(error) from error
+        return row
+
+    async def lock_rooms(self, room_ids: Sequence[bytes]) -> None:
+        """Nothing to do: a write transaction holds the whole file from its first statement."""
+
+
+def open_writer(path: Path, *, check: bool) -> sqlite3.Connection:
+    """The one connection that writes, on a file that is whole and of this program's schema.
+
+    Raises:
+        DamagedDatabaseError: the file is damaged; it is left as it is, a copy lies beside it.
+        DatabaseUnavailableError: it can't be opened, or a newer Parley wrote it.
+    """
+    existed = path.exists()
+    try:
+        connection = _connect(path, cache_kib=_WRITER_CACHE_KIB)
+        try:
+            _prepare(connection, check=check and existed)
+        except BaseException as error:
+            _set_aside(path, error)
+            connection.close()
+            raise
+    except migrations.MigrationError as problem:
+        raise DatabaseUnavailableError(f"the database {path} can't be used: {problem}") from problem
+    except sqlite3.Error as error:
+        mapped = port_error(error)
+        if isinstance(mapped, DamagedDatabaseError):
+            raise _damaged(path, str(error)) from error
+        raise DatabaseUnavailableError(f"the database {path} can't be opened: {error}") from error
+    except DamagedDatabaseError as error:
+        raise _damaged(path, str(error)) from error
+    return connection
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A connection that refuses to write."""
+    try:
+        connection = _connect(path, cache_kib=_READER_CACHE_KIB)
+        connection.execute("PRAGMA query_only = ON")
+    except sqlite3.Error as error:
+        raise DatabaseUnavailableError(f"the database {path} can't be opened: {error}") from error
+    return connection
+
+
+def _connect(path: Path, *, cache_kib: int) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, timeout=_BUSY_MS / 1_000, isolation_level=None, cached_statements=_CACHED_STATEMENTS
+    )
+    connection.execute(f"PRAGMA cache_size = -{cache_kib}")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, *, check: bool) -> None:
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise DatabaseUnavailableError(f"the file system of the data folder can't do WAL (journal: {mode})")
+    connection.execute("PRAGMA synchronous = FULL")
+    # Only F_FULLFSYNC survives a power cut on macOS; elsewhere these two do nothing.
+    connection.execute("PRAGMA fullfsync = ON")
+    connection.execute("PRAGMA checkpoint_fullfsync = ON")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+    connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
+    if check:
+        _check(connection)
+    _migrate(connection)
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    started = time.monotonic()
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise DamagedDatabaseError(verdict)
+    log.info("database_checked", seconds=round(time.monotonic() - started, 3))
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Apply what is missing, each step in a transaction of its own."""
+    connection.execute(migrations.translate(migrations.LEDGER, migrations.SQLITE))
+    applied = dict(connection.execute("SELECT number, checksum FROM schema_migrations").fetchall())
+    for migration in migrations.pending(migrations.load(), applied):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in migration.statements(migrations.SQLITE):
+                connection.execute(statement)
+            connection.execute(
+                "INSERT INTO schema_migrations (number, name, checksum, applied_at_ms) VALUES (?, ?, ?, ?)",
+                (migration.number, migration.name, migration.checksum, time.time_ns() // 1_000_000),
+            )
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        log.info("migration_applied", number=migration.number, name=migration.name)
+
+
+def _set_aside(path: Path, error: BaseException) -> None:
+    """Copy a damaged file, with its log, before anything touches it again.
+
+    Named by the time of the last change, so that starting again and again makes one copy only.
+    """
+    problem = port_error(error) if isinstance(error, sqlite3.Error) else error
+    if not isinstance(problem, DamagedDatabaseError):
+        return
+    copy = _copy_of(path)
+    try:
+        if not copy.exists():
+            shutil.copy2(path, copy)
+            wal = path.with_name(f"{path.name}-wal")
+            if wal.exists():
+                shutil.copy2(wal, copy.with_name(f"{copy.name}-wal"))
+    except OSError:
+        log.exception("damaged_database_not_copied", file=path.name)
+
+
+def _copy_of(path: Path) -> Path:
+    changed = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(path.stat().st_mtime))
+    return path.with_name(f"{path.name}.damaged-{changed}")
+
+
+def _damaged(path: Path, verdict: str) -> DamagedDatabaseError:
+    copy = _copy_of(path)
+    kept = f" A copy was made: {copy.name}." if copy.exists() else ""
+    return DamagedDatabaseError(
+        f"the database {path} is damaged ({verdict}). Nothing was changed.{kept} "
+        f"Restore a backup of {path.name} in its place, or move it away to begin with an empty one."
+    )

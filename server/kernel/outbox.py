@@ -1,0 +1,130 @@
+"""The event outbox: an event is a row of the transaction that caused it, and is published after it.
+
+So an event is never lost and never invented; a crash between publishing and deleting publishes twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import msgspec
+import structlog
+
+from common.errors import ParleyError
+from server.kernel.bus import EventBus, Topic
+from server.kernel.database import Database, Tx
+from server.kernel.delivery import DELIVERED, Delivery
+from server.kernel.tasks import TaskOwner
+
+T = TypeVar("T")
+log: Final = structlog.get_logger(__name__)
+
+_BATCH: Final = 256
+_POLL_S: Final = 5.0
+_RETRY_S: Final = 1.0
+
+_ADD: Final = "INSERT INTO event_outbox (topic, key, payload) VALUES ($1, $2, $3)"
+_NEXT: Final = "SELECT id, topic, key, payload FROM event_outbox ORDER BY id LIMIT $1"
+_DONE: Final = "DELETE FROM event_outbox WHERE id IN $1"
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    id: int
+    topic: str
+    key: str
+    payload: bytes
+
+
+async def add_event(tx: Tx, topic: Topic[T], key: str, payload: T) -> None:
+    """Within the transaction that causes the event; call ``OutboxRelay.kick`` after its commit."""
+    await tx.execute(_ADD, topic.name, key, msgspec.json.encode(payload))
+
+
+async def add_deliveries(tx: Tx, key: str, deliveries: Sequence[Delivery]) -> None:
+    """Deliveries of this transaction, in their order."""
+    for delivery in deliveries:
+        await add_event(tx, DELIVERED, key, delivery)
+
+
+class OutboxRelay:
+    """Publishes rows in the order of their ids and deletes them then.
+
+    Rows of ``chat.message_delivered`` go to ``deliver``, which knows the gateways; those of ``topics``
+    go to the bus. A row of a topic unknown here is an error of the deployment: it is logged, and passed.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        bus: EventBus,
+        deliver: Callable[[Delivery], Awaitable[None]],
+        topics: Sequence[Topic[Any]] = (),
+    ) -> None:
+        self._database = database
+        self._bus = bus
+        self._deliver = deliver
+        self._topics: Mapping[str, Topic[Any]] = {topic.name: topic for topic in topics}
+        self._tasks = TaskOwner("outbox")
+        self._kicked = asyncio.Event()
+
+    async def start(self) -> None:
+        """Publish what an earlier run left, then what comes."""
+        self._kicked.set()
+        self._tasks.spawn(self._run(), name="relay")
+
+    async def stop(self) -> None:
+        """What is not published yet stays in the table."""
+        await self._tasks.close()
+
+    def kick(self) -> None:
+        """There is something new: do not wait for the next look."""
+        self._kicked.set()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(_POLL_S):
+                    await self._kicked.wait()
+            except TimeoutError:
+                pass
+            self._kicked.clear()
+            try:
+                while await self._relay_batch():
+                    pass
+            except ParleyError as problem:
+                log.warning("outbox_waits", reason=problem.message)
+                await asyncio.sleep(_RETRY_S)
+                self._kicked.set()
+
+    async def _relay_batch(self) -> bool:
+        """Whether there may be more."""
+        rows = await self._database.read(_read)
+        for row in rows:
+            await self._publish(row)
+        if rows:
+            await self._database.write(_delete, [row.id for row in rows])
+        return len(rows) == _BATCH
+
+    async def _publish(self, row: _Row) -> None:
+        topic = DELIVERED if row.topic == DELIVERED.name else self._topics.get(row.topic)
+        if topic is None:
+            log.error("outbox_topic_unknown", topic=row.topic)
+            return
+        payload = msgspec.json.decode(row.payload, type=topic.payload)
+        if topic is DELIVERED:
+            await self._deliver(payload)
+        else:
+            await self._bus.publish(topic, row.key, payload)
+
+
+async def _read(tx: Tx) -> list[_Row]:
+    return [_Row(*row) for row in await tx.fetch(_NEXT, _BATCH)]
+
+
+async def _delete(tx: Tx, ids: list[int]) -> None:
+    await tx.execute(_DONE, ids)

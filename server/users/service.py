@@ -1,0 +1,361 @@
+"""Use cases of accounts: register, sign in, stay signed in, sign out, profile, people."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from common.errors import Code, ParleyError
+from common.ids import new_id
+from common.limits import PASSWORD_MIN_CHARS, SYNC_MAX_EVENTS, Limits
+from common.protocol import rest
+from common.protocol.pushes import AccountEvents, AccountProfile, UserChanged
+from common.protocol.types import Device, User
+from common.text import text_problem
+from server.kernel.clock import Clock
+from server.kernel.database import Database, Tx
+from server.kernel.delivery import ProfileDelivery, UserDelivery
+from server.kernel.identity import Identity
+from server.kernel.limiter import RateLimiter
+from server.kernel.outbox import add_deliveries, add_event
+from server.users import names, repository
+from server.users.event import SESSION_REVOKED, SessionsRevoked
+from server.users.model import AccountRecord, DeviceRecord
+from server.users.ports import AccessTokens, PasswordHasher, Residence
+
+_HOUR_MS: Final = 3_600_000
+PEOPLE_PAGE: Final = 100
+
+
+class UsersError(ParleyError):
+    """A refusal of the users context."""
+
+
+class UsersService:
+    """Owns accounts and devices; ``kick`` tells the outbox relay of new events."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        limiter: RateLimiter,
+        hasher: PasswordHasher,
+        tokens: AccessTokens,
+        residence: Residence,
+        kick: Callable[[], None],
+        limits: Limits,
+        registration: rest.Registration = rest.Registration.OPEN,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._limiter = limiter
+        self._hasher = hasher
+        self._tokens = tokens
+        self._residence = residence
+        self._kick = kick
+        self._limits = limits
+        self._registration = registration
+        self._stream = repository.AccountStream()
+        self._revoked: dict[str, int] = {}
+
+    # What others ask of this context.
+
+    async def start(self) -> None:
+        """Learn which devices were signed out while their tokens are still good."""
+        since = self._clock.now_ms() - self._limits.access_token_ms
+        for device_id in await self._database.read(repository.revoked_since, since):
+            self._revoked[device_id] = self._clock.now_ms()
+
+    async def authenticate(self, token: str) -> Identity:
+        """The identity of an access token; implements the kernel's ``Authenticator``."""
+        identity = self._tokens.verify(token)
+        if identity.device_id in self._revoked:
+            raise UsersError(Code.UNAUTHENTICATED, "this device was signed out")
+        return identity
+
+    async def note_revoked(self, events: Sequence[SessionsRevoked]) -> None:
+        """Refuse the tokens of these devices from now on; forget those whose tokens have expired."""
+        now = self._clock.now_ms()
+        for event in events:
+            self._revoked.update(dict.fromkeys(event.device_ids, now))
+        for device_id, at_ms in list(self._revoked.items()):
+            if at_ms + self._limits.access_token_ms < now:
+                del self._revoked[device_id]
+
+    async def account(self, user_id: str) -> AccountRecord:
+        """The account, as ``welcome`` shows it.
+
+        Raises:
+            ParleyError: ``unauthenticated``, for an account that is gone.
+        """
+        account = await self._database.read(repository.account_by_id, user_id)
+        if account is None:
+            raise UsersError(Code.UNAUTHENTICATED, "this account does not exist any more")
+        return account
+
+    async def account_events(self, request_id: int, user_id: str, after_seq: int) -> AccountEvents:
+        """The account stream after a cursor; truncated when more than 1,000 are missing."""
+        head, events = await self._database.read(self._stream.after, user_id, after_seq, SYNC_MAX_EVENTS + 1)
+        if len(events) > SYNC_MAX_EVENTS:
+            return AccountEvents(request_id, head, [], truncated=True)
+        return AccountEvents(request_id, head, events)
+
+    # Signing in and out.
+
+    async def register(self, request: rest.Register, address: str) -> rest.Tokens:
+        """A new account and its first device. The first of a server is its admin."""
+        await self._limit(f"register:{address}", self._limits.registrations_per_hour, _HOUR_MS)
+        username, display = names.clean_username(request.username), names.clean(request.display_name)
+        _check_password(request.password)
+        password_hash = await self._hasher.hash(request.password)
+        account = AccountRecord(
+            user=User(new_id(), username, display),
+            username_key=names.key(username),
+            display_key=names.key(display),
+            password_hash=password_hash,
+            created_at_ms=self._clock.now_ms(),
+        )
+        refresh_token, device = self._new_device(account.user.id, request.device_name)
+        user = await self._database.write(self._register, account, device)
+        self._kick()
+        return self._signed_in(user, device.id, refresh_token)
+
+    async def _register(self, tx: Tx, account: AccountRecord, device: DeviceRecord) -> User:
+        first = not await repository.any_account(tx)
+        if not first and self._registration is rest.Registration.INVITE:
+            raise UsersError(Code.REGISTRATION_CLOSED, "this server takes new people by invite only")
+        user = account.user
+        await _check_free(tx, user, account)
+        if first:
+            user = msgspec.structs.replace(user, admin=True)
+        await repository.add_account(
+            tx,
+            AccountRecord(
+                user=user,
+                username_key=account.username_key,
+                display_key=account.display_key,
+                password_hash=account.password_hash,
+                created_at_ms=account.created_at_ms,
+            ),
+        )
+        await repository.add_device(tx, device)
+        await self._residence.welcome(tx, user)
+        return user
+
+    async def login(self, request: rest.Login, address: str) -> rest.Tokens:
+        """A new device of an account. The answer is the same for a wrong name and a wrong password."""
+        username_key = names.key(" ".join(request.username.split()))
+        keys = (f"login:{username_key}:{address}", f"login:{address}")
+        failures, window = self._limits.login_failures, self._limits.login_window_ms
+        await self._limit(keys[0], failures, window, count=False)
+        await self._limit(keys[1], failures * 10, window, count=False)
+        account = await self._database.read(repository.account_by_username, username_key)
+        known_hash = None if account is None else account.password_hash
+        good = await self._hasher.verify(known_hash, request.password)
+        if account is None or not good:
+            for key, factor in zip(keys, (1, 10), strict=True):
+                await self._limiter.hit(key, limit=failures * factor, window_ms=window)
+            raise UsersError(Code.WRONG_CREDENTIALS, "the user name or the password is wrong")
+        await self._limiter.reset(keys[0])
+        refresh_token, device = self._new_device(account.user.id, request.device_name)
+        await self._database.write(repository.add_device, device)
+        return self._signed_in(account.user, device.id, refresh_token)
+
+    async def refresh(self, refresh_token: str) -> rest.Tokens:
+        """New tokens for a device; see ``protocol.md`` for what showing an older one means."""
+        device_id, _, rest_of_token = refresh_token.partition(".")
+        family, _, _ = rest_of_token.partition(".")
+        successor = f"{device_id}.{family}.{secrets.token_urlsafe(24)}"
+        try:
+            account, stolen = await self._database.write(
+                self._rotate, device_id, _hash(family), _hash(refresh_token), _hash(successor)
+            )
+        except ValueError:
+            raise _bad_refresh_token() from None
+        if stolen:
+            self._kick()
+            raise _bad_refresh_token()
+        return self._signed_in(account.user, device_id, successor)
+
+    async def _rotate(
+        self, tx: Tx, device_id: str, family: bytes, shown: bytes, successor: bytes
+    ) -> tuple[AccountRecord, bool]:
+        """The account, and whether the token was an old one, which signs the device out."""
+        device = await repository.device_by_id(tx, device_id)
+        if device is None or device.revoked_at_ms is not None or device.family_hash != family:
+            raise _bad_refresh_token()
+        now = self._clock.now_ms()
+        if device.last_seen_at_ms + self._limits.refresh_token_ms < now:
+            raise _bad_refresh_token()
+        account = await repository.account_by_id(tx, device.user_id)
+        if account is None:
+            raise _bad_refresh_token()
+        if shown not in {device.current_hash, device.previous_hash}:
+            await self._revoke(tx, device.user_id, [device.id])
+            return account, True
+        # The previous one again: its successor was never used, or it would be the previous one.
+        await repository.rotate(tx, device_id, current=successor, previous=shown, now_ms=now)
+        return account, False
+
+    async def logout(self, identity: Identity, *, everywhere: bool) -> None:
+        """Sign this or every device of the user out."""
+        await self._database.write(self._logout, identity, everywhere=everywhere)
+        self._kick()
+
+    async def _logout(self, tx: Tx, identity: Identity, *, everywhere: bool) -> None:
+        devices = await repository.devices_of(tx, identity.user_id)
+        mine = [device.id for device in devices if everywhere or device.id == identity.device_id]
+        await self._revoke(tx, identity.user_id, mine)
+
+    async def revoke_device(self, identity: Identity, device_id: str) -> None:
+        """Sign one device of the user out.
+
+        Raises:
+            ParleyError: ``not_found``.
+        """
+        await self._database.write(self._revoke_one, identity, device_id)
+        self._kick()
+
+    async def _revoke_one(self, tx: Tx, identity: Identity, device_id: str) -> None:
+        if device_id not in {device.id for device in await repository.devices_of(tx, identity.user_id)}:
+            raise UsersError(Code.NOT_FOUND, "no such device")
+        await self._revoke(tx, identity.user_id, [device_id])
+
+    async def change_password(self, identity: Identity, request: rest.PasswordChange) -> None:
+        """Every other device is signed out."""
+        account = await self.account(identity.user_id)
+        if not await self._hasher.verify(account.password_hash, request.current):
+            raise UsersError(Code.WRONG_CREDENTIALS, "the current password is wrong")
+        _check_password(request.new)
+        password_hash = await self._hasher.hash(request.new)
+        await self._database.write(self._change_password, identity, password_hash)
+        self._kick()
+
+    async def _change_password(self, tx: Tx, identity: Identity, password_hash: str) -> None:
+        await repository.change_password(tx, identity.user_id, password_hash)
+        devices = await repository.devices_of(tx, identity.user_id)
+        await self._revoke(
+            tx, identity.user_id, [device.id for device in devices if device.id != identity.device_id]
+        )
+
+    # Profile and people.
+
+    async def change_profile(self, identity: Identity, change: rest.ProfileChange) -> User:
+        """Own names and colour; everyone who shares a room is told."""
+        user = await self._database.write(self._change_profile, identity.user_id, change)
+        self._kick()
+        return user
+
+    async def _change_profile(self, tx: Tx, user_id: str, change: rest.ProfileChange) -> User:
+        account = await repository.account_by_id(tx, user_id)
+        if account is None:
+            raise UsersError(Code.NOT_FOUND, "no such user")
+        user, display_key = account.user, account.display_key
+        if change.display_name is not None:
+            display = names.clean(change.display_name)
+            display_key = names.key(display)
+            taken = await repository.account_by_display_name(tx, display_key)
+            if taken is not None and taken.user.id != user_id:
+                raise _taken(display, taken.user.display_name)
+            user = msgspec.structs.replace(user, display_name=display)
+        if change.about is not None:
+            if (problem := text_problem(change.about)) is not None:
+                raise UsersError(Code.BAD_TEXT, problem)
+            user = msgspec.structs.replace(user, about=change.about)
+        if change.avatar_colour is not None:
+            user = msgspec.structs.replace(user, avatar_colour=change.avatar_colour)
+        await repository.change_profile(tx, user, display_key)
+        event = await self._stream.append(tx, user_id, lambda seq: AccountProfile(seq, user))
+        rooms = list(await self._residence.rooms_of(tx, user_id))
+        deliveries = (UserDelivery(user_id, [event]), ProfileDelivery(UserChanged(user), rooms))
+        await add_deliveries(tx, user_id, deliveries)
+        return user
+
+    async def people(self, query: str, after: str, limit: int) -> rest.Users:
+        """The directory, by name."""
+        limit = max(1, min(limit, PEOPLE_PAGE))
+        found = await self._database.read(
+            repository.search_users, names.key(query), after=after, limit=limit + 1
+        )
+        page = found[:limit]
+        more = page[-1][0] if len(found) > limit else None
+        return rest.Users([user for _, user in page], more)
+
+    async def people_by_id(self, user_ids: Sequence[str]) -> rest.Users:
+        """Those of up to 100 ids that exist."""
+        found = await self._database.read(repository.users_by_id, user_ids[:PEOPLE_PAGE])
+        return rest.Users(list(found.values()))
+
+    async def devices(self, identity: Identity) -> rest.Devices:
+        """All logins of the user."""
+        found = await self._database.read(repository.devices_of, identity.user_id)
+        return rest.Devices(
+            [
+                Device(d.id, d.name, d.created_at_ms, d.last_seen_at_ms, current=d.id == identity.device_id)
+                for d in found
+            ]
+        )
+
+    # inside
+
+    async def _revoke(self, tx: Tx, user_id: str, device_ids: list[str]) -> None:
+        if device_ids:
+            await repository.revoke_devices(tx, device_ids, self._clock.now_ms())
+            await add_event(tx, SESSION_REVOKED, user_id, SessionsRevoked(user_id, device_ids))
+
+    async def _limit(self, key: str, limit: int, window_ms: int, *, count: bool = True) -> None:
+        ask = self._limiter.hit if count else self._limiter.peek
+        wait_ms = await ask(key, limit=limit, window_ms=window_ms)
+        if wait_ms:
+            raise UsersError(Code.RATE_LIMITED, "too many tries", retry_after_ms=wait_ms)
+
+    def _new_device(self, user_id: str, name: str) -> tuple[str, DeviceRecord]:
+        device_id, family, now = new_id(), secrets.token_urlsafe(12), self._clock.now_ms()
+        refresh_token = f"{device_id}.{family}.{secrets.token_urlsafe(24)}"
+        return refresh_token, DeviceRecord(
+            id=device_id,
+            user_id=user_id,
+            name=name,
+            created_at_ms=now,
+            last_seen_at_ms=now,
+            family_hash=_hash(family),
+            current_hash=_hash(refresh_token),
+        )
+
+    def _signed_in(self, user: User, device_id: str, refresh_token: str) -> rest.Tokens:
+        lifetime_ms = self._limits.access_token_ms
+        token = self._tokens.issue(user_id=user.id, device_id=device_id, lifetime_ms=lifetime_ms)
+        return rest.Tokens(user, device_id, token, lifetime_ms // 1_000, refresh_token)
+
+
+async def _check_free(tx: Tx, user: User, account: AccountRecord) -> None:
+    taken = await repository.account_by_username(tx, account.username_key)
+    if taken is not None:
+        raise _taken(user.username, taken.user.username)
+    taken = await repository.account_by_display_name(tx, account.display_key)
+    if taken is not None:
+        raise _taken(user.display_name, taken.user.display_name)
+
+
+def _taken(name: str, existing: str) -> UsersError:
+    if name == existing:
+        return UsersError(Code.NAME_TAKEN, f"the name {name} is taken")
+    return UsersError(Code.NAME_NOT_ALLOWED, f"{name} looks like a name that is taken")
+
+
+def _check_password(password: str) -> None:
+    if len(password) < PASSWORD_MIN_CHARS:
+        raise UsersError(Code.PASSWORD_TOO_WEAK, f"a password needs at least {PASSWORD_MIN_CHARS} characters")
+
+
+def _bad_refresh_token() -> UsersError:
+    return UsersError(Code.UNAUTHENTICATED, "sign in again")
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()

@@ -6,6 +6,7 @@ So an event is never lost and never invented; a crash between publishing and del
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -24,7 +25,8 @@ log: Final = structlog.get_logger(__name__)
 
 _BATCH: Final = 256
 _POLL_S: Final = 5.0
-_RETRY_S: Final = 1.0
+_RETRY_S: Final = 0.1
+_RETRY_MAX_S: Final = 5.0
 
 _ADD: Final = "INSERT INTO event_outbox (topic, key, payload) VALUES ($1, $2, $3)"
 _NEXT: Final = "SELECT id, topic, key, payload FROM event_outbox ORDER BY id LIMIT $1"
@@ -54,7 +56,8 @@ class OutboxRelay:
     """Publishes rows in the order of their ids and deletes them then.
 
     Rows of ``chat.message_delivered`` go to ``deliver``, which knows the gateways; those of ``topics``
-    go to the bus. A row of a topic unknown here is an error of the deployment: it is logged, and passed.
+    go to the bus. A row of a topic unknown here, or that can't be read, is an error of the deployment: it
+    is logged, and passed. While the bus or the database is away the relay waits, up to 5 s at a time.
     """
 
     def __init__(
@@ -86,28 +89,37 @@ class OutboxRelay:
         self._kicked.set()
 
     async def _run(self) -> None:
+        delay_s = _RETRY_S
         while True:
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_POLL_S):
                     await self._kicked.wait()
-            except TimeoutError:
-                pass
             self._kicked.clear()
             try:
                 while await self._relay_batch():
                     pass
-            except ParleyError as problem:
-                log.warning("outbox_waits", reason=problem.message)
-                await asyncio.sleep(_RETRY_S)
+            except Exception as problem:
+                if isinstance(problem, ParleyError):
+                    log.warning("outbox_waits", reason=problem.message, retry_s=delay_s)
+                else:
+                    log.exception("outbox_failed", retry_s=delay_s)
+                await asyncio.sleep(delay_s)
+                delay_s = min(delay_s * 2, _RETRY_MAX_S)
                 self._kicked.set()
+            else:
+                delay_s = _RETRY_S
 
     async def _relay_batch(self) -> bool:
-        """Whether there may be more."""
+        """Whether there may be more. Rows published before one that fails are done with."""
         rows = await self._database.read(_read)
-        for row in rows:
-            await self._publish(row)
-        if rows:
-            await self._database.write(_delete, [row.id for row in rows])
+        done: list[int] = []
+        try:
+            for row in rows:
+                await self._publish(row)
+                done.append(row.id)
+        finally:
+            if done:
+                await self._database.write(_delete, done)
         return len(rows) == _BATCH
 
     async def _publish(self, row: _Row) -> None:
@@ -115,7 +127,12 @@ class OutboxRelay:
         if topic is None:
             log.error("outbox_topic_unknown", topic=row.topic)
             return
-        payload = msgspec.json.decode(row.payload, type=topic.payload)
+        try:
+            payload = msgspec.json.decode(row.payload, type=topic.payload)
+        except msgspec.DecodeError as problem:
+            # Kept, it would hold up everything behind it for ever; clients find a gap by ``seq``.
+            log.error("outbox_row_unreadable", topic=row.topic, row=row.id, reason=str(problem))
+            return
         if topic is DELIVERED:
             await self._deliver(payload)
         else:

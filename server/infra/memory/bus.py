@@ -1,12 +1,15 @@
-"""``EventBus`` in one process: Kafka's promises without its broker.
+"""The event bus inside one process: the promises of Kafka without its log.
 
-A topic is a bounded queue per group; payloads are handed over as they are, not copied or encoded.
+Payloads are passed as they are, not serialised. What is published when nobody is subscribed is
+dropped: in one process, all who consume subscribe before ``start``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -15,154 +18,236 @@ from server.kernel.bus import BusUnavailableError, Handler, Topic
 from server.kernel.tasks import TaskOwner
 
 T = TypeVar("T")
+
 log: Final = structlog.get_logger(__name__)
 
-_FIRST_RETRY_S: Final = 0.05
-_LAST_RETRY_S: Final = 5.0
+_BACK_OFF_S: Final = 0.05
+_BACK_OFF_MAX_S: Final = 5.0
 
 
 class MemoryBus:
-    """Groups and partition readers that are subscribed before ``start``; what nobody reads is dropped.
+    """Queues and the tasks that empty them.
 
-    ``capacity`` bounds each queue in records; a publisher waits ``publish_timeout_s`` for room.
+    ``capacity`` bounds each queue, in records. ``publish_timeout_s`` bounds the wait for room in one;
+    ``drain_timeout_s`` what ``stop`` gives to what is queued. A batch that fails is handed over again
+    after ``back_off_s``, doubled each time up to five seconds.
     """
 
     def __init__(
-        self, *, capacity: int = 10_000, publish_timeout_s: float = 5.0, drain_timeout_s: float = 10.0
+        self,
+        *,
+        partitions: int = 16,
+        capacity: int = 10_000,
+        publish_timeout_s: float = 5.0,
+        drain_timeout_s: float = 10.0,
+        back_off_s: float = _BACK_OFF_S,
     ) -> None:
+        self._partitions = partitions
         self._capacity = capacity
         self._publish_timeout_s = publish_timeout_s
         self._drain_timeout_s = drain_timeout_s
-        self._groups: dict[str, dict[str, _Queue]] = {}
-        self._partitions: dict[str, dict[int, list[_Queue]]] = {}
-        self._tasks = TaskOwner("bus")
-        self._running = False
+        self._back_off_s = back_off_s
+        self._topics: dict[str, _TopicState] = {}
+        self._consumers: list[_Consumer] = []
+        self._tasks = TaskOwner("memory_bus")
+        self._open = True
 
     async def start(self) -> None:
         """Run the consumers."""
-        self._running = True
-        for queue in self._queues():
-            self._tasks.spawn(queue.run(), name=queue.name)
+        for consumer in self._consumers:
+            self._tasks.spawn(consumer.run(), name=consumer.name)
 
     async def stop(self) -> None:
-        """Handle what is queued, within the drain time, then end the consumers."""
-        if not self._running:
-            return
-        try:
-            async with asyncio.timeout(self._drain_timeout_s):
-                # A handler may publish on another queue, also on one that was empty before.
-                while any(not queue.idle.is_set() for queue in self._queues()):
-                    for queue in self._queues():
-                        await queue.idle.wait()
-        except TimeoutError:
-            log.warning("bus_not_drained", waiting=sum(len(queue) for queue in self._queues()))
-        self._running = False
+        """Handle what is queued, and what its handlers publish, within the drain time."""
+        if len(self._tasks):
+            try:
+                async with asyncio.timeout(self._drain_timeout_s):
+                    # A handler may have published to a consumer that was looked at before it.
+                    while busy := [consumer for consumer in self._consumers if consumer.busy]:
+                        await busy[0].drained()
+            except TimeoutError:
+                left = {consumer.name: consumer.size for consumer in self._consumers if consumer.busy}
+                log.warning("bus_not_drained", left=left)
+        self._open = False
         await self._tasks.close()
 
-    async def publish(self, topic: Topic[T], key: str, payload: T) -> None:  # noqa: ARG002 - one queue a group keeps the order of every key
-        """Append for each group; waits where one is full.
+    async def publish(self, topic: Topic[T], key: str, payload: T) -> None:
+        """Append to every group's queue of the key's partition, or to none.
 
         Raises:
-            BusUnavailableError: still full after the publish time-out, or stopped.
+            BusUnavailableError: no room within the publish time-out, or stopped.
         """
-        for queue in self._groups.get(topic.name, {}).values():
-            await self._put(queue, payload)
+        state = self._topics.get(topic.name)
+        if state is not None:
+            partition = zlib.crc32(key.encode()) % self._partitions if state.is_partitioned else 0
+            await self._append(state.targets(partition), payload)
+        elif not self._open:
+            raise BusUnavailableError("the server is stopping")
 
     async def publish_to(self, topic: Topic[T], partition: int, payload: T) -> None:
-        """Append for the readers of one partition; no readers: nobody is concerned."""
-        for queue in self._partitions.get(topic.name, {}).get(partition, ()):
-            await self._put(queue, payload)
+        """Append to the queues of one partition, modulo their count."""
+        state = self._topics.get(topic.name)
+        if state is not None:
+            await self._append(state.targets(partition % self._partitions), payload)
+        elif not self._open:
+            raise BusUnavailableError("the server is stopping")
 
     def subscribe(self, topic: Topic[T], group: str, handler: Handler[T], *, max_batch: int = 256) -> None:
-        """Consume as ``group``; in one process a group has one member.
-
-        Raises:
-            ValueError: the group reads this topic already, or the bus runs.
-        """
-        groups = self._groups.setdefault(topic.name, {})
-        if group in groups or self._running:
-            raise ValueError(f"{group} can't subscribe to {topic.name}: it does already, or the bus runs")
-        groups[group] = _Queue(f"{topic.name}.{group}", handler, max_batch, self._capacity)
+        """Consume as a member of ``group``; members share the partitions."""
+        consumer = self._consumer(f"{topic.name}.{group}", handler, max_batch)
+        self._state(topic).join(group, consumer)
 
     def read_partition(
         self, topic: Topic[T], partition: int, handler: Handler[T], *, max_batch: int = 256
     ) -> None:
-        """Consume one partition, beside its other readers."""
-        readers = self._partitions.setdefault(topic.name, {}).setdefault(partition, [])
-        name = f"{topic.name}.{partition}.{len(readers)}"
-        readers.append(_Queue(name, handler, max_batch, self._capacity))
+        """Consume one partition, modulo their count."""
+        partition %= self._partitions
+        consumer = self._consumer(f"{topic.name}[{partition}]", handler, max_batch)
+        self._state(topic).read(partition, consumer)
 
-    async def _put(self, queue: _Queue, payload: object) -> None:
-        if not self._running:
-            raise BusUnavailableError("the server is closing")
-        if len(queue) >= self._capacity:
-            try:
-                async with asyncio.timeout(self._publish_timeout_s):
-                    await queue.has_room()
-            except TimeoutError:
-                raise BusUnavailableError from None
-        queue.put(payload)
+    def _state(self, topic: Topic[Any]) -> _TopicState:
+        return self._topics.setdefault(topic.name, _TopicState(self._partitions))
 
-    def _queues(self) -> list[_Queue]:
-        groups = [queue for by_group in self._groups.values() for queue in by_group.values()]
-        readers = [
-            queue
-            for by_partition in self._partitions.values()
-            for queues in by_partition.values()
-            for queue in queues
-        ]
-        return groups + readers
+    def _consumer(self, name: str, handler: Handler[Any], max_batch: int) -> _Consumer:
+        consumer = _Consumer(
+            name, handler, max_batch=max_batch, capacity=self._capacity, back_off_s=self._back_off_s
+        )
+        self._consumers.append(consumer)
+        return consumer
+
+    async def _append(self, targets: Sequence[_Consumer], payload: object) -> None:
+        if not self._open:
+            raise BusUnavailableError("the server is stopping")
+        for target in targets:
+            if target.is_full:
+                await self._wait_for_room(targets)
+                break
+        for target in targets:
+            target.put(payload)
+
+    async def _wait_for_room(self, targets: Sequence[_Consumer]) -> None:
+        """Until all have room at one moment, so that a record reaches every group or none."""
+        try:
+            async with asyncio.timeout(self._publish_timeout_s):
+                while full := next((target for target in targets if target.is_full), None):
+                    await full.room()
+        except TimeoutError:
+            log.warning("bus_full", consumers=[target.name for target in targets if target.is_full])
+            raise BusUnavailableError from None
+        if not self._open:
+            raise BusUnavailableError("the server is stopping")
 
 
-class _Queue:
-    """The records that one consumer has still to handle."""
+class _TopicState:
+    """Who consumes a topic, worked out per partition when somebody joins, not when one publishes."""
 
-    def __init__(self, name: str, handler: Handler[Any], max_batch: int, capacity: int) -> None:
+    def __init__(self, partitions: int) -> None:
+        self._groups: dict[str, list[_Consumer]] = {}
+        self._readers: dict[int, list[_Consumer]] = {}
+        self._targets: list[tuple[_Consumer, ...]] = [()] * partitions
+        self.is_partitioned = False
+        """Whether the partition of a record makes a difference to who gets it."""
+
+    def join(self, group: str, consumer: _Consumer) -> None:
+        self._groups.setdefault(group, []).append(consumer)
+        self._assign()
+
+    def read(self, partition: int, consumer: _Consumer) -> None:
+        self._readers.setdefault(partition, []).append(consumer)
+        self._assign()
+
+    def targets(self, partition: int) -> tuple[_Consumer, ...]:
+        return self._targets[partition]
+
+    def _assign(self) -> None:
+        for partition in range(len(self._targets)):
+            members = [group[partition % len(group)] for group in self._groups.values()]
+            self._targets[partition] = (*members, *self._readers.get(partition, ()))
+        self.is_partitioned = bool(self._readers) or any(len(group) > 1 for group in self._groups.values())
+
+
+class _Consumer:
+    """One queue and its handler."""
+
+    def __init__(
+        self, name: str, handler: Handler[Any], *, max_batch: int, capacity: int, back_off_s: float
+    ) -> None:
         self.name = name
-        self.idle = asyncio.Event()
-        self.idle.set()
         self._handler = handler
         self._max_batch = max_batch
         self._capacity = capacity
+        self._back_off_s = back_off_s
         self._records: deque[object] = deque()
-        self._filled = asyncio.Event()
-        self._emptied = asyncio.Event()
+        self._batch: list[object] = []
+        self._arrival = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._waiting: deque[asyncio.Future[None]] = deque()
 
-    def __len__(self) -> int:
-        return len(self._records)
+    @property
+    def size(self) -> int:
+        """Records not yet handled."""
+        return len(self._records) + len(self._batch)
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._records or self._batch)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._records) + len(self._batch) >= self._capacity
 
     def put(self, payload: object) -> None:
-        self._records.append(payload)
-        self.idle.clear()
-        self._filled.set()
+        records = self._records
+        records.append(payload)
+        if len(records) == 1:
+            self._arrival.set()
 
-    async def has_room(self) -> None:
-        while len(self._records) >= self._capacity:
-            self._emptied.clear()
-            await self._emptied.wait()
+    async def room(self) -> None:
+        """Until a batch was handled. Who waits longest goes first."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        try:
+            await future
+        finally:
+            if not future.done():
+                self._waiting.remove(future)
+
+    async def drained(self) -> None:
+        self._idle.clear()
+        await self._idle.wait()
 
     async def run(self) -> None:
-        """Batch after batch; one counts as done when its handler returned."""
+        """Handle batch after batch; a batch leaves the queue when its handler returned."""
         records = self._records
         while True:
             if not records:
-                self.idle.set()
-                self._filled.clear()
-                await self._filled.wait()
-            batch = [records[i] for i in range(min(len(records), self._max_batch))]
-            await self._handle(batch)
-            for _ in batch:
-                records.popleft()
-            self._emptied.set()
+                self._idle.set()
+                self._arrival.clear()
+                await self._arrival.wait()
+            count = min(len(records), self._max_batch)
+            self._batch = [records.popleft() for _ in range(count)]
+            await self._handle()
+            self._batch = []
+            self._let_in(count)
 
-    async def _handle(self, batch: list[object]) -> None:
-        delay = _FIRST_RETRY_S
+    async def _handle(self) -> None:
+        attempt = 0
         while True:
             try:
-                await self._handler(batch)
+                await self._handler(self._batch)
             except Exception:
-                log.exception("batch_failed", consumer=self.name, records=len(batch), retry_s=delay)
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, _LAST_RETRY_S)
+                attempt += 1
+                delay_s = min(self._back_off_s * 2 ** min(attempt - 1, 16), _BACK_OFF_MAX_S)
+                log.exception(
+                    "bus_batch_failed", consumer=self.name, records=len(self._batch), attempt=attempt
+                )
+                await asyncio.sleep(delay_s)
             else:
                 return
+
+    def _let_in(self, count: int) -> None:
+        while count and self._waiting:
+            future = self._waiting.popleft()
+            if not future.done():
+                future.set_result(None)
+                count -= 1

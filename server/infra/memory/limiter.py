@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict, deque
 from typing import Final
 
@@ -38,7 +39,7 @@ class MemoryLimiter:
             events.popleft()
         if len(events) < limit:
             return 0
-        return max(1, int(events[-limit] + window_ms - now))
+        return max(1, math.ceil(events[-limit] + window_ms - now))
 
     async def reset(self, key: str) -> None:
         """Forget the key."""

@@ -48,17 +48,18 @@ class SqliteDatabase:
                 writable (``FolderNotWritableError``), a file that can't be opened or is newer.
         """
         self._lock.acquire()
+        self._writes, self._reads = queue.SimpleQueue(), queue.SimpleQueue()
         try:
             wal = self._path.with_name(f"{self._path.name}-wal")
             writer = WriteWorker(
                 "sqlite-writer", self._writes, partial(open_writer, self._path, check=self._check), wal=wal
             )
-            await _started(writer)
             self._writer = writer
+            await _started(writer)
             for number in range(_READERS):
                 reader = Worker(f"sqlite-reader-{number}", self._reads, partial(open_reader, self._path))
-                await _started(reader)
                 self._readers.append(reader)
+                await _started(reader)
         except BaseException:
             await self._close()
             raise

@@ -81,8 +81,8 @@ class Worker:
         self._open = open_
         self.opened: asyncio.Future[None] = self._loop.create_future()
         self.closed: asyncio.Future[None] = self._loop.create_future()
-        # Not a daemon: the interpreter waits for the last commit.
-        self._thread = threading.Thread(target=self._main, name=name)
+        # A daemon: a process that ends without ``stop`` must not hang, and a commit is atomic anyway.
+        self._thread = threading.Thread(target=self._main, name=name, daemon=True)
 
     def start(self) -> None:
         """Begin to open."""
@@ -93,6 +93,7 @@ class Worker:
             connection = self._open()
         except BaseException as error:  # noqa: BLE001 - goes to whoever awaits ``opened``
             self._tell(_fail, self.opened, error)
+            self._tell(_done, self.closed)
             return
         self._tell(_done, self.opened)
         try:

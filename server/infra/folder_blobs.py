@@ -1,0 +1,130 @@
+"""The blob store in a folder: a file a blob, replaced at once or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Final
+
+from common.errors import Code, ParleyError
+from common.ids import new_id
+from server.kernel.database import StorageFullError
+
+_KEY: Final = re.compile(r"[a-z0-9_-]+(?:/[a-z0-9_-]+)*")
+_RESERVED: Final = re.compile(r"(?:.*/)?(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:/.*)?")
+"""Device names of Windows, with any suffix; refused everywhere, so that a folder can be moved."""
+_KEY_MAX_CHARS: Final = 200
+_SUFFIX: Final = ".blob"
+"""Keeps the blob ``a`` and the folder of ``a/b`` apart."""
+_TEMPORARY: Final = ".tmp"
+_NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
+
+
+class FolderBlobs:
+    """Blobs below ``folder``, made at start. Files are read and written in worker threads."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def start(self) -> None:
+        """Make the folder, and remove what a crash left half written.
+
+        Raises:
+            ParleyError: ``unavailable``, the folder can't be made.
+        """
+        await asyncio.to_thread(self._open)
+
+    async def stop(self) -> None:
+        """Nothing is held open."""
+
+    async def put(self, key: str, data: bytes) -> None:
+        """Store durably.
+
+        Raises:
+            StorageFullError: no space; what was there stays.
+            ParleyError: ``unavailable``, the disk refuses.
+            ValueError: not a key; a bug of the caller.
+        """
+        await asyncio.to_thread(_write, self._path(key), data)
+
+    async def get(self, key: str) -> bytes | None:
+        """The bytes, or None."""
+        return await asyncio.to_thread(_read, self._path(key))
+
+    async def delete(self, key: str) -> None:
+        """Remove; a missing one is fine."""
+        await asyncio.to_thread(_remove, self._path(key))
+
+    def _path(self, key: str) -> Path:
+        if len(key) > _KEY_MAX_CHARS or not _KEY.fullmatch(key) or _RESERVED.fullmatch(key):
+            raise ValueError(f"not a key of a blob: {key!r}")
+        return self._folder / f"{key}{_SUFFIX}"
+
+    def _open(self) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            for left in self._folder.rglob(f"*{_TEMPORARY}"):
+                left.unlink(missing_ok=True)
+        except OSError as problem:
+            raise ParleyError(
+                Code.UNAVAILABLE, f"the folder {self._folder} can't be written to ({problem.strerror})"
+            ) from problem
+
+
+def _write(path: Path, data: bytes) -> None:
+    temporary = path.with_name(f"{new_id()}{_TEMPORARY}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as problem:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise _port_error(problem) from problem
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as problem:
+        raise _port_error(problem) from problem
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as problem:
+        raise _port_error(problem) from problem
+
+
+def _port_error(problem: OSError) -> ParleyError:
+    if problem.errno in _NO_SPACE:
+        return StorageFullError()
+    return ParleyError(Code.UNAVAILABLE, "the server's files can't be reached", retry_after_ms=1_000)
+
+
+if sys.platform == "win32":
+
+    def _sync_folder(_folder: Path) -> None:
+        """A rename is durable there with the file: a folder can't be opened to be synced."""
+
+else:
+
+    def _sync_folder(folder: Path) -> None:
+        """Or a power cut may take the new name back."""
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -29,7 +29,7 @@ _MACHINE_PATHS: Final = "|".join(re.escape(f"/{name}/") for name in ("work", "fa
 _REGISTRIES: Final = (
     r"(registry *= *|\"resolved\": *|index-url[ =]+|<url>)\"?https?:"
     r"|https?:[^ \"]*/(simple/?[\"<]|packages/[0-9a-f]{2}/|maven2)"
-    r"|pypi\.org/simple|pythonhosted|registry\.npm"
+    r"|pypi\.org/simple|pythonhosted\.org|registry\.npmjs"
 )
 FOREIGN: Final = re.compile(rf"(?<![\w.])({_MACHINE_PATHS})|{_REGISTRIES}")
 

@@ -6,7 +6,7 @@ from tests.support.conversations import conversation, people
 def test_it_is_a_lively_conversation_of_many() -> None:
     lines = conversation()
 
-    assert len(lines) == 2000
+    assert 1_900 <= len(lines) <= 2_000
     assert len(people()) >= 100
     assert sum(line.reply_to is not None for line in lines) >= 200
     assert any(line.action for line in lines)

@@ -92,7 +92,7 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
     [
         "cd /" + "work/main",
         "'/" + "root/.cache'",
-        "--index-url https:" + "//mirror/",
+        "--index-" + "url https://mirror/",
         "https://x/simple" + '/"',
     ],
 )

@@ -93,7 +93,7 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
         "cd /" + "work/main",
         "'/" + "root/.cache'",
         "--index-" + "url https://mirror/",
-        "https://x/simple" + '/"',
+        "https://x/sim" + 'ple/"',
     ],
 )
 def test_a_machine_or_a_registry_would_be_found(text: str) -> None:

@@ -74,10 +74,18 @@ def bring(packages: Sequence[str], *, purpose: str) -> bool:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (["apt-get", "update", "-q"], install):
         done = subprocess.run(
-            [*prefix, *command], env=environment, stdin=subprocess.DEVNULL, check=False, timeout=1800
+            [*prefix, *command],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            # sudo asks for its password at the terminal itself
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            check=False,
+            timeout=1800,
         )
         if done.returncode != 0:
-            say(f"This failed; run it yourself to see why:\n  {shlex.join([*prefix, *command])}")
+            say(f"{done.stdout}This failed:\n  {shlex.join([*prefix, *command])}")
             return False
     return True
 

@@ -22,7 +22,7 @@ class Apt:
             return CompletedProcess(command, 1, "".join(f"{name} installed\n" for name in sorted(known)))
         self.commands.append(" ".join(command))
         if self.broken:
-            return CompletedProcess(command, 100)
+            return CompletedProcess(command, 100, "E: no network\n")
         if "install" in command:
             self.installed.update(command)
         return CompletedProcess(command, 0)
@@ -76,7 +76,9 @@ def test_a_failing_apt_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     _use(Apt(broken=True), monkeypatch)
 
     assert not system.bring(("libegl1",), purpose="Windows")
-    assert "apt-get update" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "E: no network" in said
+    assert "apt-get update" in said
 
 
 def test_elsewhere_nothing_is_known_to_be_missing(apt: Apt, monkeypatch: pytest.MonkeyPatch) -> None:

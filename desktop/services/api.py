@@ -328,9 +328,7 @@ class Accounts(Protocol):
         """Who answers at an address, host name or ``parley://`` invite link."""
         ...
 
-    async def register(
-        self, server: ServerFound, *, name: str, username: str, password: str
-    ) -> Account:
+    async def register(self, server: ServerFound, *, name: str, username: str, password: str) -> Account:
         """Make an account there, sign in."""
         ...
 
@@ -338,9 +336,7 @@ class Accounts(Protocol):
         """Sign in as somebody who has an account."""
         ...
 
-    async def reset_password(
-        self, server: ServerFound, *, username: str, code: str, new: str
-    ) -> Account:
+    async def reset_password(self, server: ServerFound, *, username: str, code: str, new: str) -> Account:
         """With a code from an admin; signs in."""
         ...
 
@@ -368,7 +364,7 @@ class Host(Protocol):
 
     @property
     def exists(self) -> bool:
-        """This profile has hosted before: the server starts with the program."""
+        """Whether this profile has hosted before: then the server starts with the program."""
         ...
 
     async def create(self, *, server_name: str, name: str, username: str, password: str) -> Account:

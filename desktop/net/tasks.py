@@ -1,0 +1,48 @@
+"""Every task of the desktop has an owner: the only place here that calls ``create_task``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any, Final
+
+log: Final = logging.getLogger(__name__)
+
+
+class TaskOwner:
+    """Keeps references to tasks, reports what they raise, and ends them in time."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def __len__(self) -> int:
+        """How many run."""
+        return len(self._tasks)
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Any], *, name: str = "task") -> asyncio.Task[Any]:
+        """Run it in the background. An exception is logged as an error, by name.
+
+        Connect a Qt signal with ``signal.connect(lambda: owner.spawn(work()))``: ``asyncSlot`` loses
+        references and arguments.
+        """
+        task = asyncio.get_running_loop().create_task(coroutine, name=f"{self._name}.{name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    async def close(self, *, timeout_s: float = 5.0) -> None:
+        """Cancel all and wait; what does not end in time is logged by name and left."""
+        mine = set(self._tasks) - {asyncio.current_task()}
+        for task in mine:
+            task.cancel()
+        if mine:
+            _, late = await asyncio.wait(mine, timeout=timeout_s)
+            for task in late:
+                log.error("task did not end: %s", task.get_name())
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("task failed: %s", task.get_name(), exc_info=error)

@@ -129,9 +129,9 @@ class OutboxRelay:
             return
         try:
             payload = msgspec.json.decode(row.payload, type=topic.payload)
-        except msgspec.DecodeError as problem:
+        except msgspec.DecodeError:
             # Kept, it would hold up everything behind it for ever; clients find a gap by ``seq``.
-            log.error("outbox_row_unreadable", topic=row.topic, row=row.id, reason=str(problem))
+            log.exception("outbox_row_unreadable", topic=row.topic, row=row.id)
             return
         if topic is DELIVERED:
             await self._deliver(payload)

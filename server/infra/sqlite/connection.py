@@ -14,7 +14,7 @@ import structlog
 from server.infra import migrations
 from server.infra.sqlite.errors import port_error
 from server.infra.sqlite.statements import Statements
-from server.kernel.database import DamagedDatabaseError, DatabaseUnavailableError, Row
+from server.kernel.database import DamagedDatabaseError, DatabaseUnavailableError, Row, StorageFullError
 
 log: Final = structlog.get_logger(__name__)
 
@@ -86,44 +86,44 @@ def open_writer(path: Path, *, check: bool) -> sqlite3.Connection:
         DatabaseUnavailableError: it can't be opened, or a newer Parley wrote it.
     """
     existed = path.exists()
+    connection = _connect(path)
     try:
-        connection = _connect(path, cache_kib=_WRITER_CACHE_KIB)
-        try:
-            _prepare(connection, check=check and existed)
-        except BaseException as error:
-            _set_aside(path, error)
-            connection.close()
+        _tune(connection, cache_kib=_WRITER_CACHE_KIB)
+        _prepare(connection, check=check and existed)
+    except BaseException as error:
+        problem = _start_error(path, error)
+        connection.close()
+        if problem is None:
             raise
-    except migrations.MigrationError as problem:
-        raise DatabaseUnavailableError(f"the database {path} can't be used: {problem}") from problem
-    except sqlite3.Error as error:
-        mapped = port_error(error)
-        if isinstance(mapped, DamagedDatabaseError):
-            raise _damaged(path, str(error)) from error
-        raise DatabaseUnavailableError(f"the database {path} can't be opened: {error}") from error
-    except DamagedDatabaseError as error:
-        raise _damaged(path, str(error)) from error
+        raise problem from error
     return connection
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
     """A connection that refuses to write."""
+    connection = _connect(path)
     try:
-        connection = _connect(path, cache_kib=_READER_CACHE_KIB)
+        _tune(connection, cache_kib=_READER_CACHE_KIB)
         connection.execute("PRAGMA query_only = ON")
     except sqlite3.Error as error:
-        raise DatabaseUnavailableError(f"the database {path} can't be opened: {error}") from error
+        connection.close()
+        raise _not_opened(path, error) from error
     return connection
 
 
-def _connect(path: Path, *, cache_kib: int) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        path, timeout=_BUSY_MS / 1_000, isolation_level=None, cached_statements=_CACHED_STATEMENTS
-    )
+def _connect(path: Path) -> sqlite3.Connection:
+    try:
+        return sqlite3.connect(
+            path, timeout=_BUSY_MS / 1_000, isolation_level=None, cached_statements=_CACHED_STATEMENTS
+        )
+    except sqlite3.Error as error:
+        raise _not_opened(path, error) from error
+
+
+def _tune(connection: sqlite3.Connection, *, cache_kib: int) -> None:
     connection.execute(f"PRAGMA cache_size = -{cache_kib}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA temp_store = MEMORY")
-    return connection
 
 
 def _prepare(connection: sqlite3.Connection, *, check: bool) -> None:
@@ -170,34 +170,42 @@ def _migrate(connection: sqlite3.Connection) -> None:
         log.info("migration_applied", number=migration.number, name=migration.name)
 
 
-def _set_aside(path: Path, error: BaseException) -> None:
-    """Copy a damaged file, with its log, before anything touches it again.
+def _start_error(path: Path, error: BaseException) -> Exception | None:
+    """What to say of a failed start; None: ``error`` says it already, or is a bug."""
+    if isinstance(error, migrations.MigrationError):
+        return DatabaseUnavailableError(f"the database {path} can't be used: {error}")
+    if isinstance(error, DamagedDatabaseError):
+        return _set_aside(path, str(error))
+    if not isinstance(error, sqlite3.Error):
+        return None
+    mapped = port_error(error)
+    if isinstance(mapped, DamagedDatabaseError):
+        return _set_aside(path, str(error))
+    return mapped if isinstance(mapped, StorageFullError) else _not_opened(path, error)
+
+
+def _not_opened(path: Path, error: sqlite3.Error) -> DatabaseUnavailableError:
+    return DatabaseUnavailableError(f"the database {path} can't be opened: {error}")
+
+
+def _set_aside(path: Path, verdict: str) -> DamagedDatabaseError:
+    """Copy a damaged file, with its log, before anything touches it again; the error that says so.
 
     Named by the time of the last change, so that starting again and again makes one copy only.
     """
-    problem = port_error(error) if isinstance(error, sqlite3.Error) else error
-    if not isinstance(problem, DamagedDatabaseError):
-        return
-    copy = _copy_of(path)
+    changed = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(path.stat().st_mtime))
+    copy = path.with_name(f"{path.name}.damaged-{changed}")
+    kept = f"A copy of it, as it was found, is {copy.name}."
     try:
         if not copy.exists():
             shutil.copy2(path, copy)
-            wal = path.with_name(f"{path.name}-wal")
-            if wal.exists():
-                shutil.copy2(wal, copy.with_name(f"{copy.name}-wal"))
-    except OSError:
-        log.exception("damaged_database_not_copied", file=path.name)
-
-
-def _copy_of(path: Path) -> Path:
-    changed = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(path.stat().st_mtime))
-    return path.with_name(f"{path.name}.damaged-{changed}")
-
-
-def _damaged(path: Path, verdict: str) -> DamagedDatabaseError:
-    copy = _copy_of(path)
-    kept = f" A copy was made: {copy.name}." if copy.exists() else ""
+            log_file = path.with_name(f"{path.name}-wal")
+            if log_file.exists() and log_file.stat().st_size:
+                shutil.copy2(log_file, copy.with_name(f"{copy.name}-wal"))
+    except OSError as failure:
+        copy.unlink(missing_ok=True)
+        kept = f"It could not be copied ({failure.strerror})."
     return DamagedDatabaseError(
-        f"the database {path} is damaged ({verdict}). Nothing was changed.{kept} "
-        f"Restore a backup of {path.name} in its place, or move it away to begin with an empty one."
+        f"the database {path} is damaged ({verdict}). {kept} "
+        f"Restore a backup in its place, or move it away to begin with an empty one."
     )

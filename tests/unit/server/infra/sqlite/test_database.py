@@ -1,0 +1,376 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from server.infra import migrations
+from server.infra.folder_lock import FolderInUseError, FolderNotWritableError
+from server.infra.sqlite.database import SqliteDatabase
+from server.kernel.database import (
+    DamagedDatabaseError,
+    DatabaseUnavailableError,
+    IntegrityError,
+    StorageFullError,
+    Tx,
+)
+from tests.support.crash import Child
+
+PUT = "INSERT INTO meta (key, value) VALUES ($1, $2)"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "parley.db"
+
+
+@pytest.fixture
+async def database(path: Path) -> AsyncIterator[SqliteDatabase]:
+    opened = SqliteDatabase(path)
+    await opened.start()
+    yield opened
+    await opened.stop()
+
+
+async def put(tx: Tx, key: str, value: str = "v") -> None:
+    await tx.execute(PUT, key, value)
+
+
+async def keys(tx: Tx) -> list[str]:
+    return [row[0] for row in await tx.fetch("SELECT key FROM meta ORDER BY key")]
+
+
+async def pragma(tx: Tx, name: str) -> object:
+    row = await tx.fetch_one(f"PRAGMA {name}")
+    return None if row is None else row[0]
+
+
+async def make(path: Path, *, rows: int = 0) -> None:
+    """A database file with some pages in it, closed."""
+    database = SqliteDatabase(path)
+    await database.start()
+
+    async def body(tx: Tx) -> None:
+        await tx.execute_many(PUT, [(f"{n:06}", "x" * 200) for n in range(rows)])
+
+    await database.write(body)
+    await database.stop()
+
+
+async def test_every_commit_is_synced_and_foreign_keys_hold(database: SqliteDatabase) -> None:
+    assert await database.write(pragma, "journal_mode") == "wal"
+    assert await database.write(pragma, "synchronous") == 2
+    for run in (database.read, database.write):
+        assert await run(pragma, "foreign_keys") == 1
+
+
+async def test_a_body_that_awaits_something_else_is_a_bug(database: SqliteDatabase) -> None:
+    async def body(tx: Tx) -> None:
+        await put(tx, "a")
+        await asyncio.sleep(0)
+
+    with pytest.raises(RuntimeError, match="awaited something other than its Tx"):
+        await database.write(body)
+    assert await database.read(keys) == []
+
+
+async def test_a_read_that_writes_is_refused(database: SqliteDatabase) -> None:
+    with pytest.raises(DatabaseUnavailableError):
+        await database.read(put, "a")
+    assert await database.read(keys) == []
+
+
+async def test_wrong_sql_stays_a_bug(database: SqliteDatabase) -> None:
+    async def body(tx: Tx) -> None:
+        await tx.fetch("SELECT a FROM nowhere")
+
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        await database.read(body)
+
+
+async def test_a_body_may_catch_a_constraint_and_go_on(database: SqliteDatabase) -> None:
+    async def body(tx: Tx) -> str:
+        await put(tx, "a")
+        try:
+            await put(tx, "a")
+        except IntegrityError:
+            await put(tx, "b")
+            return "caught"
+        return "not refused"
+
+    assert await database.write(body) == "caught"
+    assert await database.read(keys) == ["a", "b"]
+
+
+async def test_more_waiting_bodies_than_allowed_are_refused(path: Path) -> None:
+    database = SqliteDatabase(path, max_waiting=3)
+    await database.start()
+    outcomes = await asyncio.gather(
+        *(database.write(put, f"{n:03}") for n in range(200)), return_exceptions=True
+    )
+    refused = [outcome for outcome in outcomes if isinstance(outcome, DatabaseUnavailableError)]
+    assert refused
+    assert len(await database.read(keys)) == 200 - len(refused)
+    await database.stop()
+
+
+async def test_a_group_that_cannot_commit_is_tried_one_by_one(
+    database: SqliteDatabase, expect_log: Callable[..., None]
+) -> None:
+    """One body breaks the commit itself (a deferred foreign key); its neighbours must not pay."""
+    expect_log("group_commit_failed")
+
+    async def prepare(tx: Tx) -> None:
+        await tx.execute("CREATE TABLE parent (id INTEGER PRIMARY KEY) STRICT")
+        await tx.execute(
+            "CREATE TABLE child (id INTEGER REFERENCES parent DEFERRABLE INITIALLY DEFERRED) STRICT"
+        )
+
+    async def orphan(tx: Tx) -> None:
+        await tx.execute("INSERT INTO child (id) VALUES ($1)", 7)
+
+    await database.write(prepare)
+    outcomes = await asyncio.gather(
+        *(database.write(put, f"{n:03}") for n in range(20)),
+        database.write(orphan),
+        *(database.write(put, f"{n:03}") for n in range(20, 40)),
+        return_exceptions=True,
+    )
+    assert isinstance(outcomes[20], IntegrityError)
+    assert [outcome for n, outcome in enumerate(outcomes) if n != 20] == [None] * 40
+    assert len(await database.read(keys)) == 40
+
+
+async def test_a_full_disk_is_said_and_nothing_of_it_kept(database: SqliteDatabase) -> None:
+    await database.write(put, "before")
+    pages = await database.write(pragma, "page_count")
+    await database.write(pragma, f"max_page_count = {pages}")
+
+    async def large(tx: Tx) -> None:
+        await put(tx, "large", "x" * 100_000)
+
+    with pytest.raises(StorageFullError):
+        await database.write(large)
+    assert await database.read(keys) == ["before"]
+    await database.write(pragma, "max_page_count = 1000000")
+    await database.write(large)
+    assert await database.read(keys) == ["before", "large"]
+
+
+_LIMITED = """
+import asyncio, resource, sys
+from pathlib import Path
+from server.infra.sqlite.database import SqliteDatabase
+from server.kernel.database import StorageFullError
+
+async def put(tx, n):
+    await tx.execute("INSERT INTO meta (key, value) VALUES ($1, $2)", f"{n:06}", "x" * 3000)
+
+async def count(tx):
+    return (await tx.fetch("SELECT count(*) FROM meta"))[0][0]
+
+async def main():
+    database = SqliteDatabase(Path(sys.argv[1]))
+    await database.start()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+    stored = 0
+    try:
+        while True:
+            await database.write(put, stored)
+            stored += 1
+    except StorageFullError:
+        print("full", stored, await database.read(count), flush=True)
+    await database.stop()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of a file")
+async def test_a_file_that_may_not_grow_is_a_full_disk(path: Path) -> None:
+    with Child(None, str(path), code=_LIMITED) as child:
+        word, stored, counted = child.line_where(lambda line: line.startswith("full")).split()
+        assert word == "full"
+        assert int(stored) == int(counted) > 10
+        child.process.wait(timeout=30)
+    database = SqliteDatabase(path)
+    await database.start()
+    assert len(await database.read(keys)) == int(stored)
+    await database.write(put, "space again")
+    await database.stop()
+
+
+_WRITER = """
+import asyncio, sys
+from pathlib import Path
+from server.infra.sqlite.database import SqliteDatabase
+
+async def put(tx, key):
+    await tx.execute("INSERT INTO meta (key, value) VALUES ($1, $2)", key, "v")
+    await tx.execute("INSERT INTO event_outbox (topic, key, payload) VALUES ($1, $2, $3)", "t", key, b"p")
+
+async def write(database, writer):
+    n = 0
+    while True:
+        key = f"{sys.argv[2]}-{writer}-{n}"
+        await database.write(put, key)
+        print(key, flush=True)
+        n += 1
+
+async def main():
+    database = SqliteDatabase(Path(sys.argv[1]))
+    await database.start()
+    await asyncio.gather(*(write(database, writer) for writer in range(4)))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.kills
+async def test_killed_at_any_moment_every_acknowledged_commit_is_there(path: Path) -> None:
+    acknowledged: set[str] = set()
+    for round_ in range(5):
+        with Child(None, str(path), str(round_), code=_WRITER) as child:
+            # Different numbers of commits, so that the kills fall on different moments.
+            for _ in range(20 + 37 * round_):
+                line = child.next_line()
+                assert line is not None
+                if line.startswith(f"{round_}-"):
+                    acknowledged.add(line)
+            acknowledged.update(line for line in child.kill() if line.startswith(f"{round_}-"))
+        database = SqliteDatabase(path)
+        await database.start()
+        stored = set(await database.read(keys))
+        events = await database.read(_outbox_keys)
+        await database.stop()
+        assert acknowledged <= stored
+        # Of each transaction both rows or none.
+        assert sorted(stored) == sorted(events)
+
+
+async def _outbox_keys(tx: Tx) -> list[str]:
+    return [row[0] for row in await tx.fetch("SELECT key FROM event_outbox")]
+
+
+async def test_two_servers_never_open_one_folder(database: SqliteDatabase, path: Path) -> None:
+    second = SqliteDatabase(path)
+    with pytest.raises(FolderInUseError, match="another Parley server is using"):
+        await second.start()
+    await database.write(put, "a")
+    await database.stop()
+    await second.start()
+    assert await second.read(keys) == ["a"]
+    await second.stop()
+
+
+async def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    folder = tmp_path / "file" / "data"
+    with pytest.raises(FolderNotWritableError) as refusal:
+        await SqliteDatabase(folder / "parley.db").start()
+    assert str(folder) in refusal.value.message
+
+
+async def test_stop_without_start_and_twice_is_fine(path: Path) -> None:
+    database = SqliteDatabase(path)
+    await database.stop()
+    await database.start()
+    await database.stop()
+    await database.stop()
+    await database.start()
+    await database.write(put, "a")
+    await database.stop()
+
+
+def _expect_damaged(path: Path) -> None:
+    before = path.read_bytes()
+    message = ""
+    for _ in range(2):
+        with pytest.raises(DamagedDatabaseError) as found:
+            asyncio.run(SqliteDatabase(path).start())
+        message = str(found.value)
+    assert path.read_bytes() == before
+    copies = list(path.parent.glob("parley.db.damaged-*"))
+    assert [copy.read_bytes() for copy in copies] == [before]
+    assert str(path) in message
+    assert copies[0].name in message
+    assert "Restore a backup" in message
+
+
+def test_a_file_that_is_no_database_is_kept_and_named(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"this was never a database" * 1_000)
+    _expect_damaged(path)
+
+
+@pytest.mark.parametrize("page", [1, 3, 9])
+def test_an_overwritten_page_is_found_at_start(path: Path, page: int) -> None:
+    asyncio.run(make(path, rows=2_000))
+    with path.open("r+b") as file:
+        file.seek(page * 4_096)
+        file.write(b"\xde\xad\xbe\xef" * 1_024)
+    _expect_damaged(path)
+
+
+def test_a_truncated_file_is_found_at_start(path: Path) -> None:
+    asyncio.run(make(path, rows=2_000))
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 2)
+    _expect_damaged(path)
+
+
+def test_a_newer_database_is_refused_in_plain_words(path: Path) -> None:
+    asyncio.run(make(path))
+    newer = len(migrations.load()) + 1
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("INSERT INTO schema_migrations VALUES (?, 'later', 'c', 0)", (newer,))
+        connection.commit()
+    before = path.read_bytes()
+    with pytest.raises(DatabaseUnavailableError, match="newer Parley") as refusal:
+        asyncio.run(SqliteDatabase(path).start())
+    assert "install the newer version" in refusal.value.message
+    assert path.read_bytes() == before
+
+
+async def test_a_migration_that_was_edited_later_is_noticed(path: Path) -> None:
+    await make(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE schema_migrations SET checksum = 'another' WHERE number = 1")
+        connection.commit()
+    with pytest.raises(DatabaseUnavailableError, match="migration 1 is not the one"):
+        await SqliteDatabase(path).start()
+
+
+async def test_the_ledger_says_what_was_applied(database: SqliteDatabase) -> None:
+    async def applied(tx: Tx) -> list[tuple[int, str, str]]:
+        rows = await tx.fetch("SELECT number, name, checksum FROM schema_migrations ORDER BY number")
+        return [(row[0], row[1], row[2]) for row in rows]
+
+    known = [(migration.number, migration.name, migration.checksum) for migration in migrations.load()]
+    assert await database.read(applied) == known
+
+
+async def test_the_log_stays_bounded_while_reads_overlap(database: SqliteDatabase, path: Path) -> None:
+    """Readers that never pause keep SQLite from starting its log anew; the writer sees to it."""
+    done = False
+
+    async def read_on() -> None:
+        while not done:
+            await database.read(keys)
+
+    readers = [asyncio.ensure_future(read_on()) for _ in range(4)]
+
+    async def churn(tx: Tx, n: int) -> None:
+        await tx.execute("DELETE FROM meta")
+        await tx.execute_many(PUT, [(f"{i:03}", f"{n}" * 3_500) for i in range(50)])
+
+    for n in range(300):
+        await database.write(churn, n % 10)
+    done = True
+    await asyncio.gather(*readers)
+    assert path.with_name("parley.db-wal").stat().st_size < 80 * 1024 * 1024

@@ -7,6 +7,7 @@ dropped: in one process, all who consume subscribe before ``start``.
 from __future__ import annotations
 
 import asyncio
+import sys
 import zlib
 from collections import deque
 from collections.abc import Sequence
@@ -69,6 +70,8 @@ class MemoryBus:
                 left = {consumer.name: consumer.size for consumer in self._consumers if consumer.busy}
                 log.warning("bus_not_drained", left=left)
         self._open = False
+        for consumer in self._consumers:
+            consumer.let_in(sys.maxsize)
         await self._tasks.close()
 
     async def publish(self, topic: Topic[T], key: str, payload: T) -> None:
@@ -129,7 +132,7 @@ class MemoryBus:
         """Until all have room at one moment, so that a record reaches every group or none."""
         try:
             async with asyncio.timeout(self._publish_timeout_s):
-                while full := next((target for target in targets if target.is_full), None):
+                while self._open and (full := next((one for one in targets if one.is_full), None)):
                     await full.room()
         except TimeoutError:
             log.warning("bus_full", consumers=[target.name for target in targets if target.is_full])
@@ -228,7 +231,7 @@ class _Consumer:
             self._batch = [records.popleft() for _ in range(count)]
             await self._handle()
             self._batch = []
-            self._let_in(count)
+            self.let_in(count)
 
     async def _handle(self) -> None:
         attempt = 0
@@ -245,7 +248,8 @@ class _Consumer:
             else:
                 return
 
-    def _let_in(self, count: int) -> None:
+    def let_in(self, count: int) -> None:
+        """Tell so many of those who wait for room to look again."""
         while count and self._waiting:
             future = self._waiting.popleft()
             if not future.done():

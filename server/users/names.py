@@ -47,7 +47,7 @@ def clean(name: str) -> str:
 
 
 def clean_username(name: str) -> str:
-    """As ``clean``; letters, digits, dots, hyphens and underscores, beginning and ending with a letter or digit."""
+    """As ``clean``; letters, digits, dots, hyphens and underscores, with no mark at either end."""
     tidy = clean(name)
     if _USERNAME.fullmatch(tidy) is None:
         raise NameNotAllowedError("a user name has letters, digits, dots and hyphens only")

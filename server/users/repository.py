@@ -15,7 +15,10 @@ from server.users.model import AccountRecord, DeviceRecord
 
 _USER: Final = "id, username, display_name, about, avatar_colour, admin"
 _ACCOUNT: Final = f"{_USER}, username_key, display_key, password_hash, account_seq, created_at_ms"
-_DEVICE: Final = "id, user_id, name, created_at_ms, last_seen_at_ms, revoked_at_ms, family_hash, current_hash, previous_hash"
+_DEVICE: Final = (
+    "id, user_id, name, created_at_ms, last_seen_at_ms, revoked_at_ms, family_hash, "
+    "current_hash, previous_hash"
+)
 
 
 def _user(row: Row) -> User:
@@ -54,7 +57,8 @@ async def any_account(tx: Tx) -> bool:
 async def add_account(tx: Tx, account: AccountRecord) -> None:
     user = account.user
     await tx.execute(
-        "INSERT INTO users (id, username, display_name, about, avatar_colour, admin, username_key, display_key, "
+        "INSERT INTO users (id, username, display_name, about, avatar_colour, admin, "
+        "username_key, display_key, "
         "password_hash, account_seq, created_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         id_to_bytes(user.id),
         user.username,
@@ -145,7 +149,8 @@ async def device_by_id(tx: Tx, device_id: str) -> DeviceRecord | None:
 async def devices_of(tx: Tx, user_id: str) -> list[DeviceRecord]:
     """Those that are signed in, the latest login first."""
     rows = await tx.fetch(
-        f"SELECT {_DEVICE} FROM devices WHERE user_id = $1 AND revoked_at_ms IS NULL ORDER BY created_at_ms DESC",
+        f"SELECT {_DEVICE} FROM devices WHERE user_id = $1 AND revoked_at_ms IS NULL ORDER BY "
+        "created_at_ms DESC",
         id_to_bytes(user_id),
     )
     return [_device(row) for row in rows]

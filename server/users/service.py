@@ -49,7 +49,6 @@ class UsersService:
         residence: Residence,
         kick: Callable[[], None],
         limits: Limits,
-        registration: rest.Registration = rest.Registration.OPEN,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -59,7 +58,6 @@ class UsersService:
         self._residence = residence
         self._kick = kick
         self._limits = limits
-        self._registration = registration
         self._stream = repository.AccountStream()
         self._revoked: dict[str, int] = {}
 
@@ -127,8 +125,6 @@ class UsersService:
 
     async def _register(self, tx: Tx, account: AccountRecord, device: DeviceRecord) -> User:
         first = not await repository.any_account(tx)
-        if not first and self._registration is rest.Registration.INVITE:
-            raise UsersError(Code.REGISTRATION_CLOSED, "this server takes new people by invite only")
         user = account.user
         await _check_free(tx, user, account)
         if first:

@@ -1,0 +1,1 @@
+"""Rooms, members and messages: the stream of every room."""

@@ -1,0 +1,1 @@
+"""All SQL of the chat context. Every function runs in the transaction it is given."""

@@ -1,0 +1,228 @@
+"""Rooms and members."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from common.ids import id_from_bytes, id_to_bytes
+from common.protocol.types import HistoryAccess, Role, RoomKind, Visibility
+from server.chat.model import Membership, Room
+from server.kernel.database import Row, Tx
+
+ROOM: Final = "r.id, r.kind, r.title, r.topic, r.visibility, r.history, r.seq, r.msg_no, r.created_at_ms"
+MEMBER: Final = (
+    "m.room_id, m.user_id, m.joined_seq, m.role, m.visible_from_seq, m.delivered_seq, "
+    "m.read_seq, m.read_msg_no"
+)
+
+
+def room_of(row: Row) -> Room:
+    return Room(
+        id=id_from_bytes(row[0]),
+        kind=RoomKind(row[1]),
+        title=row[2],
+        topic=row[3],
+        visibility=Visibility(row[4]),
+        history=HistoryAccess(row[5]),
+        seq=row[6],
+        msg_no=row[7],
+        created_at_ms=row[8],
+    )
+
+
+def member_of(row: Row) -> Membership:
+    return Membership(
+        room_id=id_from_bytes(row[0]),
+        user_id=id_from_bytes(row[1]),
+        joined_seq=row[2],
+        role=Role(row[3]),
+        visible_from_seq=row[4],
+        delivered=row[5],
+        read=row[6],
+        read_msg_no=row[7],
+    )
+
+
+def ids(texts: Iterable[str]) -> list[bytes]:
+    return [id_to_bytes(text) for text in texts]
+
+
+async def rooms(tx: Tx, room_ids: Iterable[str]) -> dict[str, Room]:
+    """Those that exist, locked until the end of the transaction, by id."""
+    keys = sorted(ids(room_ids))
+    await tx.lock_rooms(keys)
+    rows = await tx.fetch(f"SELECT {ROOM} FROM rooms r WHERE r.id IN $1", keys)
+    return {room.id: room for room in map(room_of, rows)}
+
+
+async def room_by_key(tx: Tx, unique_key: bytes) -> Room | None:
+    row = await tx.fetch_one(f"SELECT {ROOM} FROM rooms r WHERE r.unique_key = $1", unique_key)
+    return None if row is None else room_of(row)
+
+
+async def add_room(tx: Tx, room: Room, unique_key: bytes) -> None:
+    await tx.execute(
+        "INSERT INTO rooms (id, kind, title, topic, visibility, history, seq, msg_no, "
+        "created_at_ms, unique_key) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        id_to_bytes(room.id),
+        room.kind,
+        room.title,
+        room.topic,
+        room.visibility,
+        room.history,
+        room.seq,
+        room.msg_no,
+        room.created_at_ms,
+        unique_key,
+    )
+
+
+async def save_room(tx: Tx, room: Room) -> None:
+    """Everything that can change."""
+    await tx.execute(
+        "UPDATE rooms SET title = $2, topic = $3, visibility = $4, history = $5, seq = $6, "
+        "msg_no = $7 WHERE id = $1",
+        id_to_bytes(room.id),
+        room.title,
+        room.topic,
+        room.visibility,
+        room.history,
+        room.seq,
+        room.msg_no,
+    )
+
+
+async def save_heads(tx: Tx, changed: Iterable[Room]) -> None:
+    """Only ``seq`` and ``msg_no``, for many rooms."""
+    await tx.execute_many(
+        "UPDATE rooms SET seq = $2, msg_no = $3 WHERE id = $1",
+        [(id_to_bytes(room.id), room.seq, room.msg_no) for room in changed],
+    )
+
+
+async def membership(tx: Tx, room_id: str, user_id: str) -> Membership | None:
+    row = await tx.fetch_one(
+        f"SELECT {MEMBER} FROM members m WHERE m.room_id = $1 AND m.user_id = $2 AND m.left_seq IS NULL",
+        id_to_bytes(room_id),
+        id_to_bytes(user_id),
+    )
+    return None if row is None else member_of(row)
+
+
+async def memberships(
+    tx: Tx, room_ids: Iterable[str], user_ids: Iterable[str]
+) -> dict[tuple[str, str], Membership]:
+    """Today's memberships of any of these users in any of these rooms, by (room, user)."""
+    rows = await tx.fetch(
+        f"SELECT {MEMBER} FROM members m WHERE m.room_id IN $1 AND m.user_id IN $2 AND m.left_seq IS NULL",
+        ids(room_ids),
+        ids(user_ids),
+    )
+    return {(member.room_id, member.user_id): member for member in map(member_of, rows)}
+
+
+async def members_of(tx: Tx, room_id: str) -> list[Membership]:
+    """Today's members, the longest stay first."""
+    rows = await tx.fetch(
+        f"SELECT {MEMBER} FROM members m WHERE m.room_id = $1 AND m.left_seq IS NULL ORDER BY m.joined_seq",
+        id_to_bytes(room_id),
+    )
+    return [member_of(row) for row in rows]
+
+
+async def rooms_of_user(tx: Tx, user_id: str) -> list[str]:
+    rows = await tx.fetch(
+        "SELECT room_id FROM members WHERE user_id = $1 AND left_seq IS NULL", id_to_bytes(user_id)
+    )
+    return [id_from_bytes(row[0]) for row in rows]
+
+
+async def add_member(tx: Tx, member: Membership) -> None:
+    await tx.execute(
+        "INSERT INTO members (room_id, user_id, joined_seq, left_seq, role, visible_from_seq, delivered_seq, "
+        "read_seq, read_msg_no) VALUES ($1, $2, $3, NULL, $4, $5, $6, $7, $8)",
+        id_to_bytes(member.room_id),
+        id_to_bytes(member.user_id),
+        member.joined_seq,
+        member.role,
+        member.visible_from_seq,
+        member.delivered,
+        member.read,
+        member.read_msg_no,
+    )
+
+
+async def end_membership(tx: Tx, member: Membership, left_seq: int) -> None:
+    await tx.execute(
+        "UPDATE members SET left_seq = $3 WHERE room_id = $1 AND user_id = $2 AND left_seq IS NULL",
+        id_to_bytes(member.room_id),
+        id_to_bytes(member.user_id),
+        left_seq,
+    )
+
+
+async def set_role(tx: Tx, member: Membership, role: Role) -> None:
+    await tx.execute(
+        "UPDATE members SET role = $3 WHERE room_id = $1 AND user_id = $2 AND left_seq IS NULL",
+        id_to_bytes(member.room_id),
+        id_to_bytes(member.user_id),
+        role,
+    )
+
+
+async def save_marks(tx: Tx, changed: Sequence[Membership]) -> None:
+    """Marks of many members."""
+    await tx.execute_many(
+        "UPDATE members SET delivered_seq = $3, read_seq = $4, read_msg_no = $5 "
+        "WHERE room_id = $1 AND user_id = $2 AND left_seq IS NULL",
+        [
+            (id_to_bytes(m.room_id), id_to_bytes(m.user_id), m.delivered, m.read, m.read_msg_no)
+            for m in changed
+        ],
+    )
+
+
+async def crowd(tx: Tx, room_ids: Iterable[str]) -> dict[str, tuple[int, int, int]]:
+    """For each room: how many members, their lowest delivered and their lowest read mark."""
+    rows = await tx.fetch(
+        "SELECT room_id, COUNT(*), MIN(delivered_seq), MIN(read_seq) FROM members "
+        "WHERE room_id IN $1 AND left_seq IS NULL GROUP BY room_id",
+        ids(room_ids),
+    )
+    return {id_from_bytes(row[0]): (row[1], row[2], row[3]) for row in rows}
+
+
+async def memberships_of_user(
+    tx: Tx, user_id: str, room_ids: Sequence[str] | None = None
+) -> list[tuple[Room, Membership]]:
+    """The user's rooms, all or some, with the user's place in each."""
+    sql = (
+        f"SELECT {ROOM}, {MEMBER} FROM members m JOIN rooms r ON r.id = m.room_id "
+        "WHERE m.user_id = $1 AND m.left_seq IS NULL"
+    )
+    if room_ids is None:
+        rows = await tx.fetch(sql, id_to_bytes(user_id))
+    else:
+        rows = await tx.fetch(f"{sql} AND m.room_id IN $2", id_to_bytes(user_id), ids(room_ids))
+    return [(room_of(row), member_of(row[9:])) for row in rows]
+
+
+async def public_rooms(
+    tx: Tx, user_id: str, *, after: str, limit: int
+) -> list[tuple[str, str, str, int, bool]]:
+    """Public groups by title and id: id, title, topic, members, whether the user is one."""
+    rows = await tx.fetch(
+        "SELECT r.id, r.title, r.topic, "
+        "(SELECT COUNT(*) FROM members m WHERE m.room_id = r.id AND m.left_seq IS NULL), "
+        "(SELECT COUNT(*) FROM members m WHERE m.room_id = r.id AND m.user_id = $1 AND m.left_seq IS NULL) "
+        "FROM rooms r WHERE r.kind = $2 AND r.visibility = $3 AND r.title > $4 ORDER BY "
+        "r.title, r.id LIMIT $5",
+        id_to_bytes(user_id),
+        RoomKind.GROUP,
+        Visibility.PUBLIC,
+        after,
+        limit,
+    )
+    return [(id_from_bytes(row[0]), row[1], row[2], row[3], bool(row[4])) for row in rows]

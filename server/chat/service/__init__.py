@@ -1,0 +1,1 @@
+"""Use cases of the chat context: the commit of messages, rooms, reading, marks."""

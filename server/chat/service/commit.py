@@ -1,0 +1,361 @@
+"""The commit: commands of many rooms, a batch in one transaction, then out to the gateways.
+
+Always in this order: lock the rooms, look up known keys, check memberships, allocate ``seq``s,
+insert, commit. It is what makes two cores, or a REST change and a batch, safe without gaps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import msgspec
+import structlog
+
+from common.errors import Code, ParleyError
+from common.ids import id_to_bytes
+from common.limits import REACTIONS_MAX_DISTINCT
+from common.protocol import requests
+from common.protocol.pushes import (
+    Error,
+    MessageDeleted,
+    MessageEdited,
+    MessageNew,
+    Ok,
+    Push,
+    ReactionAdded,
+    ReactionRemoved,
+    RoomEvent,
+)
+from common.protocol.types import Mention, Message
+from server.chat.event import RoomCommandRecord
+from server.chat.model import ChatError, Membership, NoSuchRoomError, Room, StoredMessage
+from server.chat.ports import Deliver
+from server.chat.repository import messages as message_rows
+from server.chat.repository import rooms as room_rows
+from server.kernel.clock import Clock
+from server.kernel.database import Database, IntegrityError, Tx
+from server.kernel.delivery import Answers, Origin, RoomDelivery
+
+log: Final = structlog.get_logger(__name__)
+Key = tuple[str, str, str]
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def request_hash(request: requests.RoomCommand) -> bytes:
+    """SHA-256 of a command without its ``id``: what makes a repeat the same request."""
+    return hashlib.sha256(_encode(msgspec.structs.replace(request, id=0))).digest()
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a committed batch has to tell."""
+
+    events: defaultdict[str, list[RoomEvent]] = field(default_factory=lambda: defaultdict(list))
+    answers: defaultdict[Origin, list[Push]] = field(default_factory=lambda: defaultdict(list))
+
+
+class CommitService:
+    """Consumes ``chat.message_sent``."""
+
+    def __init__(self, *, database: Database, clock: Clock, deliver: Deliver) -> None:
+        self._database = database
+        self._clock = clock
+        self._deliver = deliver
+
+    async def handle(self, records: Sequence[RoomCommandRecord]) -> None:
+        """Commit a batch and publish it.
+
+        A batch that the database refuses is tried record by record; the one it refuses alone is
+        answered ``internal``. While the database is away the error goes up, and the bus hands the
+        batch over again; a sender's own time-out makes it "waiting".
+        """
+        try:
+            outcome = await self._database.write(_commit, records, self._clock.now_ms())
+        except (IntegrityError, ValueError, LookupError, TypeError):
+            if len(records) > 1:
+                for record in records:
+                    await self.handle((record,))
+                return
+            log.exception("command_refused_by_database")
+            outcome = Outcome()
+            refuse(outcome, records[0], ChatError(Code.INTERNAL, "the server could not store this"))
+        except ParleyError as problem:
+            # Full or away: nothing was kept, and the sender is told when to try again.
+            outcome = Outcome()
+            for record in records:
+                refuse(outcome, record, problem)
+        for room_id, events in outcome.events.items():
+            await self._deliver(RoomDelivery(room_id, events))
+        for origin, pushes in outcome.answers.items():
+            await self._deliver(Answers(origin, pushes))
+
+
+def refuse(outcome: Outcome, record: RoomCommandRecord, why: ParleyError) -> None:
+    """Answer one record with an error."""
+    request = record.request
+    outcome.answers[record.origin].append(
+        Error(request.id, why.code, why.message, request.client_msg_id, why.retry_after_ms)
+    )
+
+
+async def _commit(tx: Tx, records: Sequence[RoomCommandRecord], now_ms: int) -> Outcome:
+    batch = _Batch(tx, now_ms)
+    await batch.load(records)
+    for record in records:
+        try:
+            await batch.apply(record)
+        except ChatError as why:
+            refuse(batch.outcome, record, why)
+    await batch.finish()
+    return batch.outcome
+
+
+class _Batch:
+    """One transaction's work on a batch.
+
+    Sends gather and are stored together; anything else stores them first, so that commands on a
+    message of the same batch find it.
+    """
+
+    def __init__(self, tx: Tx, now_ms: int) -> None:
+        self.outcome = Outcome()
+        self._tx = tx
+        self._now_ms = now_ms
+        self._rooms: dict[str, Room] = {}
+        self._members: dict[tuple[str, str], Membership] = {}
+        self._sent: dict[Key, tuple[bytes, int]] = {}
+        self._done: dict[Key, tuple[bytes, int]] = {}
+        self._new: list[message_rows.NewMessage] = []
+        self._mentioned: list[tuple[bytes, bytes, int]] = []
+        self._changed: set[str] = set()
+        self._marked: set[tuple[str, str]] = set()
+
+    async def load(self, records: Sequence[RoomCommandRecord]) -> None:
+        """Lock and look up everything in a few statements."""
+        room_ids = {record.request.room_id for record in records}
+        self._rooms = await room_rows.rooms(self._tx, room_ids)
+        keys = {record.request.client_msg_id for record in records}
+        self._sent = await message_rows.sent_before(self._tx, keys)
+        if any(type(record.request) is not requests.MessageSend for record in records):
+            self._done = await message_rows.done_before(self._tx, keys)
+        users = {record.user_id for record in records}
+        self._members = await room_rows.memberships(self._tx, room_ids, users)
+
+    async def apply(self, record: RoomCommandRecord) -> None:
+        """One command.
+
+        Raises:
+            ChatError: refused; nothing of it was kept.
+        """
+        request = record.request
+        room, member = self._rooms.get(request.room_id), self._members.get((request.room_id, record.user_id))
+        if room is None or member is None:
+            raise NoSuchRoomError
+        if isinstance(request, requests.MessageSend):
+            await self._send(record, request, room, member)
+            return
+        await self._store()
+        key, digest = (room.id, record.user_id, request.client_msg_id), request_hash(request)
+        if (known := self._done.get(key)) is not None:
+            if known[0] != digest:
+                raise _reused()
+            self.outcome.answers[record.origin].append(Ok(request.id, known[1]))
+            return
+        event = await self._change(request, room, member)
+        if event is not None:
+            await message_rows.add_event(
+                self._tx,
+                event,
+                actor_id=record.user_id,
+                target=request.seq,
+                client_msg_id=request.client_msg_id,
+                request_hash=digest,
+            )
+            self._done[key] = (digest, event.seq)
+            self._advance(room.next(), event)
+        self.outcome.answers[record.origin].append(Ok(request.id, None if event is None else event.seq))
+
+    async def finish(self) -> None:
+        """Store what gathered, the heads and the marks."""
+        await self._store()
+        await room_rows.save_heads(self._tx, (self._rooms[room_id] for room_id in self._changed))
+        await room_rows.save_marks(self._tx, [self._members[key] for key in self._marked])
+
+    async def _send(
+        self, record: RoomCommandRecord, request: requests.MessageSend, room: Room, member: Membership
+    ) -> None:
+        key, digest = (room.id, record.user_id, request.client_msg_id), request_hash(request)
+        if (known := self._sent.get(key)) is not None:
+            await self._repeat(record, request, known, digest)
+            return
+        quote = None
+        if request.reply_to is not None:
+            await self._store()
+            answered = await self._target(room, member, request.reply_to)
+            quote = message_rows.quote_of(
+                answered.seq, answered.author_id, answered.body, deleted=answered.deleted
+            )
+        mentions = await self._checked(request.mentions, request.body, room)
+        room = replace(room, seq=room.seq + 1, msg_no=room.msg_no + 1)
+        message = Message(
+            room.id,
+            room.seq,
+            room.msg_no,
+            room.seq,
+            record.user_id,
+            request.client_msg_id,
+            request.body,
+            self._now_ms,
+            reply_to=quote,
+            mentions=mentions,
+        )
+        self._new.append((message, digest))
+        self._mention(message.mentions, room, message.seq)
+        self._sent[key] = (digest, room.seq)
+        self._members[room.id, record.user_id] = replace(
+            member, delivered=room.seq, read=room.seq, read_msg_no=room.msg_no
+        )
+        self._marked.add((room.id, record.user_id))
+        self._advance(room, MessageNew(room.id, room.seq, message))
+
+    async def _repeat(
+        self,
+        record: RoomCommandRecord,
+        request: requests.MessageSend,
+        known: tuple[bytes, int],
+        digest: bytes,
+    ) -> None:
+        """The same again gives the message as it is now, to the one who asks."""
+        if known[0] != digest:
+            raise _reused()
+        await self._store()
+        message = await message_rows.message(self._tx, request.room_id, known[1])
+        if message is not None:
+            self.outcome.answers[record.origin].append(MessageNew(message.room_id, message.seq, message))
+
+    async def _change(
+        self,
+        request: requests.MessageEdit
+        | requests.MessageDelete
+        | requests.ReactionAdd
+        | requests.ReactionRemove,
+        room: Room,
+        member: Membership,
+    ) -> RoomEvent | None:
+        """The event that the command makes, or None where there is nothing to do."""
+        target = await self._target(room, member, request.seq)
+        if target.deleted:
+            if isinstance(request, requests.MessageDelete):
+                return None
+            raise ChatError(Code.GONE, "the message was deleted")
+        seq = room.seq + 1
+        match request:
+            case requests.MessageEdit():
+                return await self._edit(request, room, member, target, seq)
+            case requests.MessageDelete():
+                if target.author_id != member.user_id and not member.administers:
+                    raise ChatError(Code.FORBIDDEN, "only the author or an admin can delete a message")
+                await message_rows.erase(self._tx, room.id, target.seq, rev=seq)
+                return MessageDeleted(room.id, seq, target.seq, member.user_id)
+            case requests.ReactionAdd() | requests.ReactionRemove():
+                return await self._react(request, room, member, seq)
+
+    async def _edit(
+        self,
+        request: requests.MessageEdit,
+        room: Room,
+        member: Membership,
+        target: StoredMessage,
+        seq: int,
+    ) -> RoomEvent:
+        if target.author_id != member.user_id:
+            raise ChatError(Code.FORBIDDEN, "only the author can edit a message")
+        mentions = await self._checked(request.mentions, request.body, room)
+        await message_rows.clear_mentions(self._tx, room.id, target.seq)
+        self._mention(mentions, room, target.seq)
+        await message_rows.edit(
+            self._tx,
+            room.id,
+            target.seq,
+            body=request.body,
+            mentions=_encode(mentions).decode(),
+            at_ms=self._now_ms,
+            rev=seq,
+        )
+        return MessageEdited(room.id, seq, target.seq, request.body, self._now_ms, mentions)
+
+    async def _react(
+        self,
+        request: requests.ReactionAdd | requests.ReactionRemove,
+        room: Room,
+        member: Membership,
+        seq: int,
+    ) -> RoomEvent | None:
+        given = await message_rows.emojis(self._tx, room.id, request.seq)
+        mine = member.user_id in given.get(request.emoji, ())
+        event: RoomEvent
+        if isinstance(request, requests.ReactionAdd):
+            if mine:
+                return None
+            if request.emoji not in given and len(given) >= REACTIONS_MAX_DISTINCT:
+                raise ChatError(Code.LIMIT_REACHED, "the message has too many different reactions")
+            await message_rows.add_reaction(
+                self._tx, room.id, request.seq, emoji=request.emoji, user_id=member.user_id, at_seq=seq
+            )
+            event = ReactionAdded(room.id, seq, request.seq, member.user_id, request.emoji)
+        else:
+            if not mine:
+                return None
+            await message_rows.remove_reaction(
+                self._tx, room.id, request.seq, emoji=request.emoji, user_id=member.user_id
+            )
+            event = ReactionRemoved(room.id, seq, request.seq, member.user_id, request.emoji)
+        await message_rows.touch(self._tx, room.id, request.seq, rev=seq)
+        return event
+
+    async def _target(self, room: Room, member: Membership, seq: int) -> StoredMessage:
+        target = None
+        if seq >= member.visible_from_seq:
+            target = await message_rows.stored(self._tx, room.id, seq)
+        if target is None:
+            raise ChatError(Code.NOT_FOUND, "there is no such message")
+        return target
+
+    async def _checked(self, mentions: list[Mention], body: str, room: Room) -> list[Mention]:
+        """Mentions within the body, of members."""
+        if not mentions:
+            return mentions
+        if any(mention.start + mention.len > len(body) for mention in mentions):
+            raise ChatError(Code.BAD_FIELD, "a mention lies outside the message")
+        named = {mention.user_id for mention in mentions if mention.user_id is not None}
+        found = await room_rows.memberships(self._tx, (room.id,), named)
+        if len(found) != len(named):
+            raise ChatError(Code.BAD_FIELD, "only members can be mentioned")
+        return mentions
+
+    def _mention(self, mentions: list[Mention], room: Room, seq: int) -> None:
+        key = id_to_bytes(room.id)
+        self._mentioned.extend(
+            (id_to_bytes(mention.user_id), key, seq) for mention in mentions if mention.user_id is not None
+        )
+
+    def _advance(self, room: Room, event: RoomEvent) -> None:
+        self._rooms[room.id] = room
+        self._changed.add(room.id)
+        self.outcome.events[room.id].append(event)
+
+    async def _store(self) -> None:
+        if self._new:
+            await message_rows.add_messages(self._tx, self._new)
+            self._new.clear()
+        if self._mentioned:
+            await message_rows.add_mentions(self._tx, self._mentioned)
+            self._mentioned.clear()
+
+
+def _reused() -> ChatError:
+    return ChatError(Code.ID_REUSED, "this client_msg_id was used for another request")

@@ -27,6 +27,7 @@ _BATCH: Final = 256
 _POLL_S: Final = 5.0
 _RETRY_S: Final = 0.1
 _RETRY_MAX_S: Final = 5.0
+_STOP_S: Final = 5.0
 
 _ADD: Final = "INSERT INTO event_outbox (topic, key, payload) VALUES ($1, $2, $3)"
 _NEXT: Final = "SELECT id, topic, key, payload FROM event_outbox ORDER BY id LIMIT $1"
@@ -74,14 +75,21 @@ class OutboxRelay:
         self._topics: Mapping[str, Topic[Any]] = {topic.name: topic for topic in topics}
         self._tasks = TaskOwner("outbox")
         self._kicked = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._relay: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Publish what an earlier run left, then what comes."""
+        self._stopping.clear()
         self._kicked.set()
-        self._tasks.spawn(self._run(), name="relay")
+        self._relay = self._tasks.spawn(self._run(), name="relay")
 
     async def stop(self) -> None:
-        """What is not published yet stays in the table."""
+        """Finish the rows at hand, or they would be published twice. The others stay in the table."""
+        self._stopping.set()
+        self._kicked.set()
+        if self._relay is not None:
+            await asyncio.wait({self._relay}, timeout=_STOP_S)
         await self._tasks.close()
 
     def kick(self) -> None:
@@ -90,20 +98,15 @@ class OutboxRelay:
 
     async def _run(self) -> None:
         delay_s = _RETRY_S
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_POLL_S):
-                    await self._kicked.wait()
+        while not self._stopping.is_set():
+            await _within(_POLL_S, self._kicked)
             self._kicked.clear()
             try:
-                while await self._relay_batch():
+                while not self._stopping.is_set() and await self._relay_batch():
                     pass
             except Exception as problem:
-                if isinstance(problem, ParleyError):
-                    log.warning("outbox_waits", reason=problem.message, retry_s=delay_s)
-                else:
-                    log.exception("outbox_failed", retry_s=delay_s)
-                await asyncio.sleep(delay_s)
+                _report(problem, delay_s)
+                await _within(delay_s, self._stopping)
                 delay_s = min(delay_s * 2, _RETRY_MAX_S)
                 self._kicked.set()
             else:
@@ -137,6 +140,20 @@ class OutboxRelay:
             await self._deliver(payload)
         else:
             await self._bus.publish(topic, row.key, payload)
+
+
+def _report(problem: Exception, retry_s: float) -> None:
+    if isinstance(problem, ParleyError):
+        log.warning("outbox_waits", reason=problem.message, retry_s=retry_s)
+    else:
+        log.error("outbox_failed", retry_s=retry_s, exc_info=problem)
+
+
+async def _within(seconds: float, event: asyncio.Event) -> None:
+    """Until the event, but no longer than so."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 async def _read(tx: Tx) -> list[_Row]:

@@ -86,7 +86,7 @@ class RestClient:
             client, self._client = self._client, None
             await client.aclose()
 
-    async def _typed(self, method: str, path: str, kind: type[T], **options: Any) -> T:  # noqa: ANN401
+    async def _typed(self, method: str, path: str, kind: type[T], **options: Any) -> T:  # noqa: ANN401 - passed through to the client
         raw = await self._raw(method, path, **options)
         try:
             return msgspec.json.decode(raw, type=kind)

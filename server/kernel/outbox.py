@@ -104,7 +104,7 @@ class OutboxRelay:
             try:
                 while not self._stopping.is_set() and await self._relay_batch():
                     pass
-            except Exception as problem:
+            except Exception as problem:  # noqa: BLE001 - logged; the relay goes on, whatever it was
                 _report(problem, delay_s)
                 await _within(delay_s, self._stopping)
                 delay_s = min(delay_s * 2, _RETRY_MAX_S)

@@ -1,0 +1,105 @@
+"""``parley-server``: the server as a program of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Final
+
+from cyclopts import App, Parameter
+
+from common.ids import short_key
+from server.settings import DEFAULT_PORT, Settings, SettingsError, limits_from
+
+app: Final = App(name="parley-server", help="Parley's server, on a machine of its own.")
+
+_USAGE: Final = 2
+_FAILED: Final = 1
+
+
+@app.command
+def serve(
+    *,
+    data: Path,
+    host: str = "127.0.0.1",
+    port: int = DEFAULT_PORT,
+    name: str = "Parley",
+    tls: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Serve until SIGTERM or Ctrl+C, on embedded storage in DATA.
+
+    Args:
+        data: The folder of everything; made if it does not exist.
+        host: The address to listen on; anything but loopback is TLS.
+        port: 0 takes any free port.
+        name: What people see as the server's name.
+        tls: TLS also on loopback.
+    """
+    try:
+        limits = limits_from(os.environ)
+    except SettingsError as problem:
+        return _fail(str(problem), _USAGE)
+    settings = Settings(data=data, host=host, port=port, name=name, tls=tls, limits=limits)
+    return _run(settings)
+
+
+def _run(settings: Settings) -> int:
+    # Litestar takes most of a second to import: a wrong flag is told before.
+    from common.errors import ParleyError
+    from server.bootstrap import PortBusyError, Server
+    from server.infra.crypto.keyfiles import KeyFileError
+    from server.kernel.database import DamagedDatabaseError
+
+    async def main() -> None:
+        server = Server(settings)
+        await server.start()
+        try:
+            print(f"listening on {server.url}", flush=True)
+            print(f"key to compare: {short_key(server.server_id)}", flush=True)
+            await _until_told()
+        finally:
+            await server.stop()
+
+    try:
+        with asyncio.Runner(loop_factory=_fast_loop()) as runner:
+            runner.run(main())
+    except (PortBusyError, DamagedDatabaseError, KeyFileError, ParleyError, OSError) as problem:
+        return _fail(str(problem), _FAILED)
+    return 0
+
+
+def _fast_loop() -> type[asyncio.AbstractEventLoop] | None:
+    """Uvloop where there is one."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.Loop
+
+
+async def _until_told() -> None:
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if sys.platform == "win32":
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(told.set))
+        else:
+            loop.add_signal_handler(number, told.set)
+    await told.wait()
+
+
+def _fail(line: str, code: int) -> int:
+    print(f"parley-server: {line}", file=sys.stderr)
+    return code
+
+
+def main() -> None:
+    """The entry point."""
+    sys.exit(app())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,283 @@
+"""The one composition function: every part of the server meets here, and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+import uvicorn
+from litestar import Litestar
+
+from common.protocol.rest import Registration, ServerInfo
+from common.protocol.version import PRODUCT, VERSIONS
+from server.chat import controller as chat_controller
+from server.chat.event import MESSAGE_SENT, RECEIPT, USER_TYPING
+from server.chat.service.commit import CommitService
+from server.chat.service.marks import MarkService
+from server.chat.service.reads import ReadService
+from server.chat.service.rooms import RoomService
+from server.gateway.gateway import Gateway
+from server.gateway.ports import Account
+from server.http.app import make_app
+from server.http.metrics import Metrics
+from server.infra.crypto.identity import ServerIdentity
+from server.infra.crypto.keyfiles import load_or_make
+from server.infra.crypto.passwords import Argon2Hasher
+from server.infra.crypto.tokens import SignedTokens
+from server.infra.memory.bus import MemoryBus
+from server.infra.memory.limiter import MemoryLimiter
+from server.infra.memory.presence import MemoryPresence
+from server.infra.sqlite.database import SqliteDatabase
+from server.kernel.clock import Clock, SystemClock
+from server.kernel.database import Tx
+from server.kernel.delivery import DELIVERED
+from server.kernel.outbox import OutboxRelay
+from server.kernel.publisher import DeliveryPublisher
+from server.kernel.tasks import TaskOwner
+from server.settings import Settings
+from server.users import controller as users_controller
+from server.users import repository as user_rows
+from server.users.event import SESSION_REVOKED, SessionsRevoked
+from server.users.service import UsersService
+
+log: Final = structlog.get_logger(__name__)
+
+DATABASE_FILE: Final = "parley.db"
+_STOP_TIMEOUT_S: Final = 15.0
+_BACKLOG: Final = 1_024
+
+
+class PortBusyError(Exception):
+    """The address can't be listened on, in words."""
+
+
+class Server:
+    """A whole server on embedded storage. ``start`` in order, ``stop`` in reverse."""
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._stack = contextlib.AsyncExitStack()
+        self._tasks = TaskOwner("server")
+        self._missing: str | None = "starting"
+        self.url = ""
+        """Base address, known once started."""
+        self.server_id = ""
+
+    async def start(self) -> None:
+        """Everything up to listening; what was started is stopped again where a part fails.
+
+        Raises:
+            PortBusyError: the port is taken or the address is not this machine's.
+            DamagedDatabaseError, DatabaseUnavailableError: see the database port.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+        self._missing = None
+
+    async def stop(self) -> None:
+        """Drain and stop; again is fine."""
+        self._missing = "closing"
+        async with asyncio.timeout(_STOP_TIMEOUT_S):
+            await self._stack.aclose()
+
+    async def _start(self) -> None:
+        settings, clock = self._settings, self._clock
+        listener = _bind(settings.host, settings.port)
+        self._stack.callback(listener.close)
+        database = SqliteDatabase(settings.data / DATABASE_FILE)
+        await database.start()
+        self._stack.push_async_callback(database.stop)
+        # After the database: its start made and locked the folder.
+        keys = settings.data / "keys"
+        identity = ServerIdentity(keys)
+        self.server_id = identity.server_id
+        bus, presence = MemoryBus(), MemoryPresence()
+        publisher = DeliveryPublisher(bus=bus, presence=presence)
+        relay = OutboxRelay(database=database, bus=bus, deliver=publisher.deliver, topics=[SESSION_REVOKED])
+        reads = ReadService(database=database, people=user_rows.users_by_id)
+        rooms = RoomService(
+            database=database,
+            clock=clock,
+            people=user_rows.users_by_id,
+            accounts=user_rows.AccountStream(),
+            reads=reads,
+            kick=relay.kick,
+            limits=settings.limits,
+        )
+        hasher = Argon2Hasher()
+        self._stack.callback(hasher.close)
+        users = UsersService(
+            database=database,
+            clock=clock,
+            limiter=MemoryLimiter(clock),
+            hasher=hasher,
+            tokens=_tokens(keys, identity.server_id, clock),
+            residence=rooms,
+            kick=relay.kick,
+            limits=settings.limits,
+        )
+        await users.start()
+        gateway = Gateway(
+            authenticator=users,
+            accounts=_Accounts(users),
+            rooms=reads,
+            handlers={
+                **users_controller.socket_handlers(users),
+                **chat_controller.socket_handlers(bus, reads),
+            },
+            presence=presence,
+            clock=clock,
+            limits=settings.limits,
+            server_id=identity.server_id,
+        )
+        commit = CommitService(database=database, clock=clock, deliver=publisher.deliver)
+        marks = MarkService(database=database, deliver=publisher.deliver)
+        bus.subscribe(MESSAGE_SENT, "chat", commit.handle)
+        bus.subscribe(RECEIPT, "chat", marks.handle_receipts)
+        bus.subscribe(USER_TYPING, "chat", marks.handle_typing)
+        bus.subscribe(SESSION_REVOKED, "gateway", _revoker(users, gateway))
+        bus.read_partition(DELIVERED, gateway.ordinal, gateway.deliver)
+        await bus.start()
+        self._stack.push_async_callback(bus.stop)
+        await relay.start()
+        self._stack.push_async_callback(relay.stop)
+        await gateway.start(await database.write(_history_epoch))
+        app = make_app(
+            authenticator=users,
+            info=lambda: ServerInfo(
+                PRODUCT, self.server_id, settings.name, list(VERSIONS), Registration.OPEN
+            ),
+            metrics=_metrics(gateway),
+            ready=lambda: self._missing,
+            routes=(*users_controller.routes(), *chat_controller.routes()),
+            services={"users": users, "rooms": rooms, "reads": reads},
+        )
+        await self._listen(app, gateway, listener, identity)
+
+    async def _listen(
+        self,
+        app: Litestar,
+        gateway: Gateway,
+        listener: socket.socket,
+        identity: ServerIdentity,
+    ) -> None:
+        settings = self._settings
+        config = uvicorn.Config(
+            app,
+            http="httptools",
+            ws=gateway.connection,  # type: ignore[arg-type]  # uvicorn calls it by keyword, as it would a class
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=5,
+        )
+        if settings.secure:
+            config.load()
+            config.ssl = identity.tls()
+        server = _Uvicorn(config)
+        task = self._tasks.spawn(server.serve(sockets=[listener]), name="http")
+
+        async def stop() -> None:
+            await gateway.stop()
+            server.should_exit = True
+            await task
+
+        self._stack.push_async_callback(stop)
+        await server.ready.wait()
+        host, port = listener.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        self.url = f"{'https' if settings.secure else 'http'}://{shown}:{port}"
+
+
+class _Uvicorn(uvicorn.Server):
+    """Leaves signals to the program, and tells when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Nothing: it would end the process before the database is closed."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's."""
+        await super().startup(sockets)
+        self.ready.set()
+
+
+class _Accounts:
+    """The gateway's port on the users context."""
+
+    def __init__(self, users: UsersService) -> None:
+        self._users = users
+
+    async def account(self, user_id: str) -> Account:
+        """One look at a user."""
+        record = await self._users.account(user_id)
+        return Account(user=record.user, account_seq=record.account_seq)
+
+
+def _revoker(users: UsersService, gateway: Gateway) -> Any:  # noqa: ANN401 - a bus handler
+    async def revoke(events: Any) -> None:  # noqa: ANN401 - payloads of SESSION_REVOKED
+        batch: list[SessionsRevoked] = list(events)
+        await users.note_revoked(batch)
+        for event in batch:
+            gateway.revoke(event.user_id, event.device_ids)
+
+    return revoke
+
+
+def _metrics(gateway: Gateway) -> Metrics:
+    return Metrics(
+        {
+            "parley_connections": ("Open WebSocket connections.", lambda: len(gateway)),
+            "parley_sessions": ("Signed-in WebSocket sessions.", lambda: len(gateway.hub)),
+            "parley_deliveries": ("Room events written to receivers.", lambda: gateway.hub.delivered),
+        }
+    )
+
+
+def _tokens(keys: Path, server_id: str, clock: Clock) -> SignedTokens:
+    return SignedTokens(key=load_or_make(keys / "tokens.pem"), server_id=server_id, clock=clock)
+
+
+async def _history_epoch(tx: Tx) -> str:
+    """Random, made with the database."""
+    await tx.execute(
+        "INSERT INTO meta (key, value) VALUES ('history_epoch', $1) ON CONFLICT (key) DO NOTHING",
+        secrets.token_hex(8),
+    )
+    row = await tx.fetch_one("SELECT value FROM meta WHERE key = 'history_epoch'")
+    return "" if row is None else str(row[0])
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """Listen here, so that a busy port is a clear error and not a dead thread."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+        listener.settimeout(0)
+    except OSError as problem:
+        listener.close()
+        reason = problem.strerror or str(problem)
+        raise PortBusyError(f"can't listen on {host} port {port}: {reason}") from problem
+    return listener

@@ -1,0 +1,145 @@
+"""The gateway: accepts connections, keeps their sessions alive, closes them when told."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from typing import Any, Final
+
+import structlog
+
+from common.errors import CloseCode
+from common.limits import Limits
+from common.protocol.pushes import ServerClosing
+from common.protocol.types import Head
+from server.gateway.connection import Connection
+from server.gateway.hub import Hub
+from server.gateway.ports import Accounts, Rooms
+from server.gateway.session import Session
+from server.kernel.clock import Clock
+from server.kernel.delivery import Delivery
+from server.kernel.identity import Authenticator, Identity
+from server.kernel.presence import Presence
+from server.kernel.session import RequestHandlers
+from server.kernel.tasks import TaskOwner
+
+log: Final = structlog.get_logger(__name__)
+
+_WHEEL: Final = 20
+"""The heartbeat looks at a twentieth of the sessions at a time."""
+_RETRY_AFTER_MS: Final = 1_000
+
+
+class Gateway:
+    """Holds no state that a crash could lose."""
+
+    def __init__(
+        self,
+        *,
+        authenticator: Authenticator,
+        accounts: Accounts,
+        rooms: Rooms,
+        handlers: RequestHandlers,
+        presence: Presence,
+        clock: Clock,
+        limits: Limits,
+        server_id: str,
+    ) -> None:
+        self.authenticator = authenticator
+        self.accounts = accounts
+        self.handlers = handlers
+        self.clock = clock
+        self.limits = limits
+        self.server_id = server_id
+        self.history_epoch = ""
+        self.ordinal = 0
+        self.tasks = TaskOwner("gateway")
+        self.hub = Hub(rooms=rooms, presence=presence, ordinal=self.ordinal)
+        self._presence = presence
+        self._numbers = itertools.count(1)
+        self._open: set[Session] = set()
+
+    def __len__(self) -> int:
+        """Open connections, signed in or not."""
+        return len(self._open)
+
+    async def start(self, history_epoch: str) -> None:
+        """Begin the heartbeat; ``history_epoch`` is what ``welcome`` says."""
+        self.history_epoch = history_epoch
+        self.tasks.spawn(self._heartbeat(), name="heartbeat")
+
+    async def stop(self) -> None:
+        """Say so, close all, end what runs."""
+        for session in self._open:
+            session.push(ServerClosing(_RETRY_AFTER_MS))
+            session.close(CloseCode.RESTART, "the server is closing")
+        await self.tasks.close()
+
+    def connection(self, *, server_state: Any, **_: Any) -> Connection:  # noqa: ANN401 - uvicorn's call, by keyword
+        """What uvicorn calls for an upgrade."""
+        return Connection(
+            accept=self._accept,
+            connections=server_state.connections,
+            send_limit=self.limits.send_queue_bytes,
+        )
+
+    def _accept(self, connection: Connection) -> Session:
+        session = Session(self, connection, next(self._numbers))
+        self._open.add(session)
+        if self.limits.connections and len(self._open) > self.limits.connections:
+            session.close(CloseCode.RESTART, "too many connections")
+        timeout_s = self.limits.hello_timeout_ms / 1_000
+        asyncio.get_running_loop().call_later(timeout_s, self._must_be_known, session)
+        return session
+
+    def _must_be_known(self, session: Session) -> None:
+        if session.identity is None:
+            session.close(CloseCode.UNAUTHENTICATED, "no hello in time")
+
+    async def enter(self, session: Session, identity: Identity) -> list[list[Head]]:
+        """A session signed in: an older one of its device is closed. Its heads, by the hundred."""
+        for other in self.hub.sessions_of(identity.user_id):
+            if other.identity is not None and other.identity.device_id == identity.device_id:
+                other.close(CloseCode.REPLACED, "replaced")
+        await self._presence.add_session(identity.user_id, identity.device_id, self.ordinal)
+        return await self.hub.enter(session, identity.user_id)
+
+    def ended(self, session: Session) -> None:
+        """A connection is gone."""
+        self._open.discard(session)
+        if session.identity is not None:
+            self.tasks.spawn(self._forget(session, session.identity), name="forget")
+
+    async def _forget(self, session: Session, identity: Identity) -> None:
+        await self.hub.leave(session, identity.user_id)
+        device_id = identity.device_id
+        still = any(
+            other.identity is not None and other.identity.device_id == device_id
+            for other in self.hub.sessions_of(identity.user_id)
+        )
+        if not still:
+            await self._presence.remove_session(identity.user_id, device_id, self.ordinal)
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> None:
+        """Consumes this gateway's partition of ``chat.message_delivered``."""
+        await self.hub.deliver(deliveries)
+
+    def revoke(self, user_id: str, device_ids: Sequence[str]) -> None:
+        """Close the sockets of devices that were signed out."""
+        for session in self.hub.sessions_of(user_id):
+            if session.identity is not None and session.identity.device_id in device_ids:
+                session.close(CloseCode.UNAUTHENTICATED, "signed out")
+
+    async def _heartbeat(self) -> None:
+        pause_s = self.limits.ping_interval_ms / 1_000 / _WHEEL
+        for spoke in itertools.cycle(range(_WHEEL)):
+            await asyncio.sleep(pause_s)
+            now_ms = self.clock.now_ms()
+            for session in tuple(self._open):
+                if session.number % _WHEEL != spoke:
+                    continue
+                session.check_alive()
+                identity = session.identity
+                if identity and identity.expires_at_s * 1_000 + self.limits.token_grace_ms < now_ms:
+                    session.close(CloseCode.UNAUTHENTICATED, "the token has expired")

@@ -1,0 +1,208 @@
+"""Fan-out: who of this gateway's sessions gets what, encoded once.
+
+Per room the hub keeps the last ``seq`` it delivered: it drops what it had, and loads a gap from the
+database before it goes on, so that a removed member's subscription ends before later frames.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from common.limits import HEADS_PER_FRAME
+from common.protocol.codec import encode, frame_of
+from common.protocol.pushes import (
+    AccountRoomAdded,
+    AccountRoomRemoved,
+    Push,
+    RoomEvent,
+    RoomLeft,
+    RoomRemoved,
+    TypingShown,
+)
+from common.protocol.types import Head
+from server.gateway.connection import text_frame
+from server.gateway.ports import Rooms
+from server.gateway.session import Session
+from server.kernel.delivery import (
+    Answers,
+    Delivery,
+    MarksDelivery,
+    ProfileDelivery,
+    RoomDelivery,
+    TypingDelivery,
+    UserDelivery,
+)
+from server.kernel.presence import Presence
+
+
+class _Room:
+    """A room with members connected here."""
+
+    __slots__ = ("seq", "sessions")
+
+    def __init__(self) -> None:
+        self.seq: int | None = None
+        self.sessions: set[Session] = set()
+
+
+class Hub:
+    """Owned by one gateway; everything runs on its loop."""
+
+    def __init__(self, *, rooms: Rooms, presence: Presence, ordinal: int) -> None:
+        self._source = rooms
+        self._presence = presence
+        self._ordinal = ordinal
+        self._rooms: dict[str, _Room] = {}
+        self._users: defaultdict[str, set[Session]] = defaultdict(set)
+        self._sessions: dict[int, Session] = {}
+        self.delivered = 0
+        """Room events written, one per receiver."""
+
+    def __len__(self) -> int:
+        """Sessions that are signed in."""
+        return len(self._sessions)
+
+    @property
+    def sessions(self) -> Iterable[Session]:
+        """All that are signed in."""
+        return tuple(self._sessions.values())
+
+    def sessions_of(self, user_id: str) -> Iterable[Session]:
+        """One user's."""
+        return tuple(self._users.get(user_id, ()))
+
+    async def enter(self, session: Session, user_id: str) -> list[list[Head]]:
+        """Subscribe a session to the user's rooms, and only then read their heads."""
+        self._sessions[session.number] = session
+        self._users[user_id].add(session)
+        room_ids = await self._source.room_ids(user_id)
+        for room_id in room_ids:
+            self._subscribe(session, room_id)
+        await self._presence.add_routes(self._ordinal, room_ids, (user_id,))
+        heads = list(await self._source.heads(user_id))
+        for head in heads:
+            room = self._rooms.get(head.room_id)
+            if room is not None and room.seq is None:
+                room.seq = head.seq
+        return [heads[at : at + HEADS_PER_FRAME] for at in range(0, len(heads), HEADS_PER_FRAME)]
+
+    async def leave(self, session: Session, user_id: str) -> None:
+        """Forget a session, and the routes that nobody here needs any more."""
+        self._sessions.pop(session.number, None)
+        sessions = self._users.get(user_id)
+        users: list[str] = []
+        if sessions is not None:
+            sessions.discard(session)
+            if not sessions:
+                del self._users[user_id]
+                users.append(user_id)
+        rooms = [room_id for room_id in tuple(session.rooms) if self._unsubscribe(session, room_id)]
+        await self._presence.remove_routes(self._ordinal, rooms, users)
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> None:
+        """A batch, in order; what follows of one room shares a frame."""
+        waiting: dict[str, list[RoomEvent]] = {}
+        for delivery in deliveries:
+            if isinstance(delivery, RoomDelivery):
+                waiting.setdefault(delivery.room_id, []).extend(delivery.events)
+                continue
+            await self._flush(waiting)
+            await self._other(delivery)
+        await self._flush(waiting)
+
+    async def _flush(self, waiting: dict[str, list[RoomEvent]]) -> None:
+        for room_id, events in waiting.items():
+            room = self._rooms.get(room_id)
+            if room is not None:
+                await self._room_events(room_id, room, events)
+        waiting.clear()
+
+    async def _room_events(self, room_id: str, room: _Room, events: Sequence[RoomEvent]) -> None:
+        ready: list[RoomEvent] = []
+        for event in events:
+            seq = room.seq
+            if seq is not None and event.seq <= seq:
+                continue
+            if seq is not None and event.seq > seq + 1:
+                missed = await self._source.room_events(room_id, after_seq=seq, before_seq=event.seq)
+                for older in missed:
+                    self._take(room_id, room, older, ready)
+            self._take(room_id, room, event, ready)
+        self._send(room, ready)
+
+    def _take(self, room_id: str, room: _Room, event: RoomEvent, ready: list[RoomEvent]) -> None:
+        room.seq = event.seq
+        if isinstance(event, RoomLeft | RoomRemoved):
+            # What came before still goes to the one who leaves; this and all later does not.
+            self._send(room, ready)
+            ready.clear()
+            for session in self.sessions_of(event.user_id):
+                self._unsubscribe(session, room_id)
+        ready.append(event)
+
+    def _send(self, room: _Room, events: Sequence[RoomEvent]) -> None:
+        if events:
+            self._broadcast(room.sessions, events)
+            self.delivered += len(events) * len(room.sessions)
+
+    def _broadcast(self, sessions: Iterable[Session], pushes: Iterable[Push]) -> None:
+        for payload in frame_of(map(encode, pushes)):
+            frame = text_frame(payload)
+            for session in sessions:
+                session.write(frame)
+
+    async def _other(self, delivery: Delivery) -> None:
+        match delivery:
+            case Answers():
+                session = self._sessions.get(delivery.origin.session)
+                if session is not None:
+                    session.push(*delivery.pushes)
+            case UserDelivery():
+                await self._account_events(delivery)
+            case MarksDelivery() if delivery.room_id in self._rooms:
+                self._broadcast(self._rooms[delivery.room_id].sessions, delivery.marks)
+            case TypingDelivery() if delivery.room_id in self._rooms:
+                writers = self._users.get(delivery.user_id, set())
+                others = self._rooms[delivery.room_id].sessions - writers
+                self._broadcast(others, (TypingShown(delivery.room_id, delivery.user_id),))
+            case ProfileDelivery():
+                rooms = (self._rooms[room_id] for room_id in delivery.room_ids if room_id in self._rooms)
+                self._broadcast({session for room in rooms for session in room.sessions}, (delivery.push,))
+            case _:
+                pass  # of a room that nobody here is in any more
+
+    async def _account_events(self, delivery: UserDelivery) -> None:
+        sessions = self.sessions_of(delivery.user_id)
+        for event in delivery.events:
+            if isinstance(event, AccountRoomAdded):
+                room_id = event.head.room_id
+                for session in sessions:
+                    self._subscribe(session, room_id)
+                room = self._rooms.get(room_id)
+                if room is not None and room.seq is None:
+                    room.seq = event.head.seq
+                await self._presence.add_routes(self._ordinal, (room_id,), ())
+            elif isinstance(event, AccountRoomRemoved):
+                for session in sessions:
+                    self._unsubscribe(session, event.room_id)
+        self._broadcast(sessions, delivery.events)
+
+    def _subscribe(self, session: Session, room_id: str) -> None:
+        room = self._rooms.get(room_id)
+        if room is None:
+            room = self._rooms[room_id] = _Room()
+        room.sessions.add(session)
+        session.rooms.add(room_id)
+
+    def _unsubscribe(self, session: Session, room_id: str) -> bool:
+        """Whether it was the room's last."""
+        session.rooms.discard(room_id)
+        room = self._rooms.get(room_id)
+        if room is None:
+            return False
+        room.sessions.discard(session)
+        if not room.sessions:
+            del self._rooms[room_id]
+            return True
+        return False

@@ -1,0 +1,197 @@
+"""One WebSocket session: hello, requests one after another, the way back."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from common.errors import CloseCode, Code, ParleyError
+from common.protocol.codec import FrameError, decode_requests, encode, frame_of
+from common.protocol.pushes import Error, Heads, Ok, Push, Ready, Welcome
+from common.protocol.requests import Hello, MessageSend, Request, SessionRenew
+from common.protocol.version import VERSION, negotiate
+from server.gateway.connection import Connection, text_frame
+from server.gateway.ratelimit import Bucket
+from server.kernel.delivery import Origin
+from server.kernel.identity import Identity
+from server.kernel.session import SessionContext
+
+if TYPE_CHECKING:
+    from server.gateway.gateway import Gateway
+
+log: Final = structlog.get_logger(__name__)
+
+
+class Session:
+    """Requests wait in ``_inbox``; while there are any, one task works on them in order."""
+
+    __slots__ = (
+        "_connection",
+        "_context",
+        "_gateway",
+        "_inbox",
+        "_messages",
+        "_paused",
+        "_requests",
+        "_working",
+        "asked",
+        "identity",
+        "number",
+        "rooms",
+    )
+
+    def __init__(self, gateway: Gateway, connection: Connection, number: int) -> None:
+        self.number = number
+        self.identity: Identity | None = None
+        self.rooms: set[str] = set()
+        self.asked = False
+        """A ping is out."""
+        self._gateway = gateway
+        self._connection = connection
+        self._context: SessionContext | None = None
+        self._inbox: deque[Request | Error] = deque()
+        self._working = False
+        self._paused = False
+        limits, now = gateway.limits, gateway.clock.monotonic()
+        self._messages = Bucket(rate=limits.messages_per_second, burst=limits.messages_burst, now=now)
+        self._requests = Bucket(rate=limits.requests_per_second, burst=limits.requests_burst, now=now)
+
+    # The way out.
+
+    def write(self, frame: bytes) -> None:
+        """A frame made by ``text_frame``."""
+        self._connection.write(frame)
+
+    def push(self, *pushes: Push) -> None:
+        """Pushes for this session alone."""
+        for payload in frame_of(map(encode, pushes)):
+            self._connection.write(text_frame(payload))
+
+    def close(self, code: int, reason: str) -> None:
+        """End it."""
+        self._connection.close(code, reason)
+
+    def check_alive(self) -> None:
+        """The heartbeat: ping, or give up where the last one was not answered."""
+        if self._connection.alive:
+            self._connection.alive = False
+            self.asked = True
+            self._connection.ping()
+        elif self.asked:
+            self._connection.close(CloseCode.POLICY, "no answer to a ping", linger_s=0.0)
+
+    # Receiver
+
+    def received(self, payload: bytes) -> None:
+        """Decode a frame and have its requests worked on."""
+        try:
+            found = decode_requests(payload)
+        except FrameError as problem:
+            self._connection.close(problem.close_code, problem.message)
+            return
+        self._inbox.extend(found)
+        if not self._working and self._inbox:
+            self._working = True
+            self._gateway.tasks.spawn(self._work(), name="session")
+        if not self._paused and len(self._inbox) > self._gateway.limits.in_flight_per_connection:
+            self._paused = True
+            self._connection.pause()
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        self._inbox.clear()
+        self._gateway.ended(self)
+
+    # inside
+
+    async def _work(self) -> None:
+        inbox = self._inbox
+        try:
+            while inbox:
+                await self._handle(inbox.popleft())
+        finally:
+            self._working = False
+            if self._paused:
+                self._paused = False
+                self._connection.resume()
+
+    async def _handle(self, request: Request | Error) -> None:
+        if isinstance(request, Error):
+            self.push(request)
+            return
+        try:
+            answer = await self._answer(request)
+        except ParleyError as refusal:
+            self.push(_error(request, refusal))
+            if self._context is None:
+                self.close(CloseCode.UNAUTHENTICATED, refusal.code)
+            return
+        except Exception:
+            log.exception("request_failed", request=type(request).__name__, session=self.number)
+            self.push(_error(request, ParleyError(Code.INTERNAL, "the server could not do this")))
+            return
+        if answer is not None:
+            self.push(answer)
+
+    async def _answer(self, request: Request) -> Push | None:
+        if isinstance(request, Hello):
+            await self._hello(request)
+            return None
+        context = self._context
+        if context is None:
+            raise ParleyError(Code.UNAUTHENTICATED, "the first frame has to be hello")
+        if isinstance(request, SessionRenew):
+            return await self._renew(request, context)
+        now = self._gateway.clock.monotonic()
+        wait_ms = (self._messages if isinstance(request, MessageSend) else self._requests).take(now)
+        if wait_ms:
+            raise ParleyError(Code.RATE_LIMITED, "too many requests", retry_after_ms=wait_ms)
+        return await self._gateway.handlers[type(request)](context, request)
+
+    async def _hello(self, request: Hello) -> None:
+        if self._context is not None:
+            raise ParleyError(Code.CONFLICT, "hello was said already")
+        version = negotiate(request.versions)
+        if version is None:
+            self.push(_error(request, ParleyError(Code.UNSUPPORTED, f"this server speaks version {VERSION}")))
+            self.close(CloseCode.VERSION, "no common version")
+            return
+        gateway = self._gateway
+        identity = await gateway.authenticator.authenticate(request.token)
+        account = await gateway.accounts.account(identity.user_id)
+        self._trust(identity)
+        self.push(
+            Welcome(
+                request.id,
+                gateway.server_id,
+                version,
+                account.user,
+                identity.device_id,
+                gateway.limits,
+                gateway.history_epoch,
+                account.account_seq,
+                gateway.clock.now_ms(),
+            )
+        )
+        heads = await gateway.enter(self, identity)
+        # Sent in one go: nothing live may come between the heads and ready.
+        self.push(*[Heads(chunk) for chunk in heads], Ready())
+
+    async def _renew(self, request: SessionRenew, context: SessionContext) -> Ok:
+        identity = await self._gateway.authenticator.authenticate(request.token)
+        known = context.identity
+        if (identity.user_id, identity.device_id) != (known.user_id, known.device_id):
+            raise ParleyError(Code.FORBIDDEN, "the token is of another device")
+        self._trust(identity)
+        return Ok(request.id)
+
+    def _trust(self, identity: Identity) -> None:
+        self.identity = identity
+        self._context = SessionContext(identity=identity, origin=Origin(self._gateway.ordinal, self.number))
+
+
+def _error(request: Request, why: ParleyError) -> Error:
+    key = getattr(request, "client_msg_id", None)
+    return Error(request.id, why.code, why.message, key, why.retry_after_ms)

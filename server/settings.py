@@ -1,0 +1,65 @@
+"""Settings: defaults, overridden by ``PARLEY_*`` in the environment, overridden by flags."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from common.limits import Limits
+
+DEFAULT_PORT: Final = 8470
+_LIMIT_PREFIX: Final = "PARLEY_LIMITS__"
+
+
+class SettingsError(Exception):
+    """A setting can't be used; one line that names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a server on embedded storage needs to know. ``port`` 0: any free one."""
+
+    data: Path
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    name: str = "Parley"
+    tls: bool = False
+    """Also on loopback; any other address always has it."""
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def secure(self) -> bool:
+        """Whether connections are TLS under the server's identity."""
+        return self.tls or not is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` is this machine only."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def limits_from(environment: Mapping[str, str]) -> Limits:
+    """Limits with those that ``PARLEY_LIMITS__NAME`` changes; 0 switches one off.
+
+    Raises:
+        SettingsError: an unknown name or a value that is no number.
+    """
+    changed: dict[str, Any] = {}
+    for key, value in environment.items():
+        if key.startswith(_LIMIT_PREFIX):
+            name = key.removeprefix(_LIMIT_PREFIX).lower()
+            if name not in Limits.__struct_fields__:
+                raise SettingsError(f"{key}: there is no such limit")
+            changed[name] = value
+    try:
+        return msgspec.convert(changed, Limits, strict=False)
+    except msgspec.ValidationError as problem:
+        raise SettingsError(f"{_LIMIT_PREFIX}...: {problem}") from problem

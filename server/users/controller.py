@@ -1,0 +1,104 @@
+"""REST and WebSocket handlers of accounts: decode, call the service, encode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from litestar import Controller, delete, get, patch, post
+from litestar.types import ControllerRouterHandler
+
+from common.protocol import requests, rest
+from common.protocol.pushes import AccountEvents
+from common.protocol.types import User
+from server.kernel.identity import Identity
+from server.kernel.session import RequestHandlers, SessionContext
+from server.users.service import PEOPLE_PAGE, UsersService
+
+
+class AuthController(Controller):
+    """Signing in and out."""
+
+    path = "/auth"
+    tags = ("auth",)
+
+    @post("/register", status_code=201)
+    async def register(self, data: rest.Register, users: UsersService, client_address: str) -> rest.Tokens:
+        """Make an account and sign in."""
+        return await users.register(data, client_address)
+
+    @post("/login", status_code=200)
+    async def login(self, data: rest.Login, users: UsersService, client_address: str) -> rest.Tokens:
+        """Sign in on a new device."""
+        return await users.login(data, client_address)
+
+    @post("/refresh", status_code=200)
+    async def refresh(self, data: rest.Refresh, users: UsersService) -> rest.Tokens:
+        """New tokens for a device that is signed in."""
+        return await users.refresh(data.refresh_token)
+
+    @post("/logout", status_code=204)
+    async def logout(self, data: rest.Logout, users: UsersService, identity: Identity) -> None:
+        """Sign this or every device out."""
+        await users.logout(identity, everywhere=data.all)
+
+    @post("/password", status_code=204)
+    async def password(self, data: rest.PasswordChange, users: UsersService, identity: Identity) -> None:
+        """Change the password."""
+        await users.change_password(identity, data)
+
+
+class PeopleController(Controller):
+    """People and one's own profile and devices."""
+
+    tags = ("users",)
+
+    @get("/users")
+    async def people(
+        self,
+        users: UsersService,
+        identity: Identity,
+        *,
+        query: str = "",
+        after: str = "",
+        limit: int = PEOPLE_PAGE,
+        ids: str = "",
+    ) -> rest.Users:
+        """The directory by name, or the users of up to 100 ids."""
+        del identity  # any signed-in user may look
+        if ids:
+            return await users.people_by_id(ids.split(","))
+        return await users.people(query, after, limit)
+
+    @get("/users/me")
+    async def me(self, users: UsersService, identity: Identity) -> User:
+        """One's own profile."""
+        return (await users.account(identity.user_id)).user
+
+    @patch("/users/me")
+    async def change_me(self, data: rest.ProfileChange, users: UsersService, identity: Identity) -> User:
+        """Change one's own profile."""
+        return await users.change_profile(identity, data)
+
+    @get("/devices")
+    async def devices(self, users: UsersService, identity: Identity) -> rest.Devices:
+        """All logins of one's account."""
+        return await users.devices(identity)
+
+    @delete("/devices/{device_id:str}", status_code=204)
+    async def revoke(self, device_id: str, users: UsersService, identity: Identity) -> None:
+        """Sign a device out."""
+        await users.revoke_device(identity, device_id)
+
+
+def routes() -> Sequence[ControllerRouterHandler]:
+    """What http puts under ``/api/v1``; ``users`` is injected."""
+    return (AuthController, PeopleController)
+
+
+def socket_handlers(users: UsersService) -> RequestHandlers:
+    """The WebSocket requests of this context."""
+
+    async def account_sync(context: SessionContext, request: requests.AccountSync) -> AccountEvents:
+        return await users.account_events(request.id, context.identity.user_id, request.after_seq)
+
+    return {requests.AccountSync: account_sync}

@@ -6,7 +6,6 @@ and never another exception. The client decodes pushes leniently: what it does n
 
 from __future__ import annotations
 
-import functools
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -34,6 +33,8 @@ _decode_push: Final[Callable[[bytes], Push]] = msgspec.json.Decoder(Push).decode
 _OPENERS: Final = (b"{", b"[")
 _BACKSLASH: Final = 0x5C
 _QUOTE: Final = 0x22
+_INT_MAX_CHARS: Final = 20
+_MESSAGE_MAX_CHARS: Final = 200
 
 
 class FrameError(ParleyError):
@@ -206,6 +207,13 @@ _strict_json: Final = json.JSONDecoder(
 )
 
 
+def _short_int(text: str) -> int:
+    return int(text) if len(text) <= _INT_MAX_CHARS else NO_ID
+
+
+_lenient_json: Final = json.JSONDecoder(parse_int=_short_int)
+
+
 def _has_lone_surrogate(line: bytes) -> bool:
     try:
         # Python keeps a lone escape as a lone surrogate; only encoding shows it.
@@ -253,7 +261,7 @@ def _refused(line: bytes, code: Code, message: str) -> pushes.Error:
     request_id, client_msg_id = NO_ID, None
     try:
         # json, not msgspec: it also reads lines with a lone surrogate or a number out of range.
-        raw = json.loads(line)
+        raw = _lenient_json.decode(line.decode())
     except (ValueError, RecursionError):
         raw = None
     if isinstance(raw, dict):
@@ -265,7 +273,6 @@ def _refused(line: bytes, code: Code, message: str) -> pushes.Error:
     return pushes.Error(request_id, code, _printable(message), client_msg_id)
 
 
-@functools.lru_cache(maxsize=256)
 def _printable(message: str) -> str:
     """Words that quote hostile input stay short and can be encoded."""
-    return message.encode("utf-8", "replace").decode()[:200]
+    return message[:_MESSAGE_MAX_CHARS].encode("utf-8", "replace").decode()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qs, quote, urlsplit
 
-DEFAULT_PORT: Final = 7447
+DEFAULT_PORT: Final = 8470
 _INVITE_SCHEME: Final = "parley"
 _SCHEMES: Final = frozenset({"http", "https", _INVITE_SCHEME})
 _SERVER_ID: Final = re.compile(r"\A[0-9a-f]{64}\Z").match

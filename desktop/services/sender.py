@@ -64,7 +64,7 @@ class Sender:
         overtaken = self._outbox.overtaken(room_id, tail_to)
         gone = [key for key in {*sent, *overtaken} if self._outbox.remove(room_id, key) is not None]
         for key in overtaken:
-            self._store(lambda db, key=key: remove_draft(db, key))  # type: ignore[misc]  # a default binds the loop variable
+            self._store(lambda db, key=key: remove_draft(db, key))
         if gone:
             self._changed(room_id)
             self.pump()

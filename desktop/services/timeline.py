@@ -303,7 +303,7 @@ class TimelineService(QObject):
         self._items[:0] = [self._item(row) for row in page.rows]
         if page.rows:
             self.inserted.emit(0, len(page.rows))
-        self._at_start = page.from_seq == START and len(page.rows) < PAGE
+        self._at_start = page.starts
         self._trim(from_end=True)
         self.ends_changed.emit()
 
@@ -312,7 +312,7 @@ class TimelineService(QObject):
         page = await self._page(lambda db: read_after(db, self._room_id, last, PAGE), "newer")
         if page is None or not self._rows or self._rows[-1].seq != last:
             return
-        self._follows = page.is_tail and len(page.rows) < PAGE
+        self._follows = page.is_tail and page.ends
         self._append(page.rows)
         self.refresh_drafts()
         self.ends_changed.emit()
@@ -340,17 +340,12 @@ class TimelineService(QObject):
         rows = page.rows[-WINDOW + DRAFTS_MAX :]
         self._rows = rows
         self._opened = True
-        self._follows = page.is_tail and (not rows or not self._newer_in(page, rows[-1].seq))
-        self._at_start = page.from_seq == START and len(page.rows) < FIRST_PAGE // 2
+        self._follows = page.is_tail and page.ends
+        self._at_start = page.starts and len(rows) == len(page.rows)
         self._drafts = self._core.outbox.drafts(self._room_id)[-DRAFTS_MAX:] if self._follows else []
         self._items = [self._item(row) for row in rows] + [self._draft_item(draft) for draft in self._drafts]
         self.reset.emit()
         self.ends_changed.emit()
-
-    def _newer_in(self, page: Page, last: int) -> bool:
-        """Whether the range goes on with messages below the rows that were read."""
-        newest = self._core.newest_row.get(self._room_id)
-        return last < (page.to_seq if newest is None else newest) and len(page.rows) >= FIRST_PAGE
 
     def _append(self, rows: Sequence[Row]) -> None:
         for row in rows:

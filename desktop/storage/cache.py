@@ -70,6 +70,10 @@ class Page:
     from_seq: int
     to_seq: int
     is_tail: bool
+    starts: bool = False
+    """Nothing visible lies before the first row."""
+    ends: bool = False
+    """The range holds nothing after the last row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +230,13 @@ def read_before(db: sqlite3.Connection, room_id: str, seq: int, limit: int) -> P
         "seq < :seq AND seq >= :bound ORDER BY seq DESC LIMIT :limit",
         {"room": room, "seq": seq, "bound": found[0], "limit": limit},
     )
-    return Page(rows[::-1], *found, is_tail=found == _tail(db, room))
+    return Page(
+        rows[::-1],
+        *found,
+        is_tail=found == _tail(db, room),
+        starts=found[0] == START and len(rows) < limit,
+        ends=seq > found[1],
+    )
 
 
 def read_after(db: sqlite3.Connection, room_id: str, seq: int, limit: int) -> Page | None:
@@ -240,7 +250,7 @@ def read_after(db: sqlite3.Connection, room_id: str, seq: int, limit: int) -> Pa
         "seq > :seq AND seq <= :bound ORDER BY seq LIMIT :limit",
         {"room": room, "seq": seq, "bound": found[1], "limit": limit},
     )
-    return Page(rows, *found, is_tail=found == _tail(db, room))
+    return Page(rows, *found, is_tail=found == _tail(db, room), ends=len(rows) < limit)
 
 
 def read_tail(db: sqlite3.Connection, room_id: str, limit: int) -> Page | None:
@@ -255,8 +265,14 @@ def read_around(db: sqlite3.Connection, room_id: str, seq: int, *, before: int, 
     if older is None or not older.from_seq <= seq <= older.to_seq:
         return None
     newer = read_after(db, room_id, seq, after)
-    rows = older.rows + ([] if newer is None else newer.rows)
-    return Page(rows, older.from_seq, older.to_seq, older.is_tail)
+    return Page(
+        older.rows + ([] if newer is None else newer.rows),
+        older.from_seq,
+        older.to_seq,
+        older.is_tail,
+        starts=older.starts,
+        ends=newer is None or newer.ends,
+    )
 
 
 def read_message(db: sqlite3.Connection, room_id: str, seq: int) -> Message | None:

@@ -96,7 +96,7 @@ class _Entry:
     draft: Draft
     stored: bool
     sent: bool = False
-    acked: bool = False
+    acked_seq: int | None = None
 
 
 class Outbox:
@@ -127,14 +127,14 @@ class Outbox:
     def waiting(self) -> int:
         """Messages that are neither acknowledged nor failed."""
         entries = (entry for room in self._rooms.values() for entry in room.values())
-        return sum(1 for entry in entries if entry.draft.error is None and not entry.acked)
+        return sum(1 for entry in entries if entry.draft.error is None and entry.acked_seq is None)
 
     def next_sends(self, now: float) -> Iterator[Draft]:
         """At most one message per room, which count as sent from now on."""
         for room_id, room in self._rooms.items():
             if self._hold.get(room_id, 0.0) > now:
                 continue
-            first = next((e for e in room.values() if e.draft.error is None and not e.acked), None)
+            first = next((e for e in room.values() if e.draft.error is None and e.acked_seq is None), None)
             if first is not None and first.stored and not first.sent:
                 first.sent = True
                 yield first.draft
@@ -143,11 +143,16 @@ class Outbox:
         """When a held room may go on."""
         return min((self._hold[room_id] for room_id in self._hold if room_id in self._rooms), default=None)
 
-    def acked(self, room_id: str, key: str) -> None:
+    def acked(self, room_id: str, key: str, seq: int) -> None:
         """The server has it; the row goes when the message is in the cache (``remove``)."""
         if (entry := self._entry(room_id, key)) is not None:
-            entry.acked = True
+            entry.acked_seq = seq
         self._release(room_id)
+
+    def overtaken(self, room_id: str, seq: int) -> list[str]:
+        """Acknowledged ones that a reloaded cache no longer shows, though it reaches beyond them."""
+        room = self._rooms.get(room_id, {})
+        return [key for key, e in room.items() if e.acked_seq is not None and e.acked_seq <= seq]
 
     def remove(self, room_id: str, key: str) -> Draft | None:
         """It left the outbox: stored as a message, or thrown away."""

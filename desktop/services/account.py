@@ -1,0 +1,412 @@
+"""One account as views see it: signals, coalesced, over the core and the REST calls."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from common.address import Address, parse_address
+from common.errors import ParleyError
+from common.ids import short_key
+from common.protocol import rest
+from common.protocol.types import HistoryAccess, Role, Visibility
+from desktop.net.link import Link, Phase, Transport
+from desktop.net.pin import PinnedContext
+from desktop.net.problems import NetError
+from desktop.net.rest import RestClient, look
+from desktop.net.socket import open_socket
+from desktop.net.tasks import TaskOwner
+from desktop.net.tokens import Tokens
+from desktop.services.calls import Calls
+from desktop.services.coalesce import Coalescer
+from desktop.services.core import Core
+from desktop.services.people import People
+from desktop.services.rooms import room_item
+from desktop.services.state import (
+    AccountItem,
+    DeviceItem,
+    LinkState,
+    MemberItem,
+    Person,
+    PublicRoomItem,
+    RoomItem,
+    ServiceError,
+)
+from desktop.services.state import Link as LinkKind
+from desktop.services.timeline import TimelineService
+from desktop.services.words import service_error
+from desktop.storage.cache import Applied, Loaded
+from desktop.storage.outbox import Draft, set_text
+from desktop.storage.profile import AccountRecord
+from desktop.storage.worker import Worker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountParts:
+    """What an account is made of; tests give their own."""
+
+    record: AccountRecord
+    worker: Worker
+    loaded: Loaded
+    drafts: list[Draft]
+    client: RestClient
+    context: PinnedContext | None
+    tokens: Tokens
+    folder: Path
+
+
+class AccountService(QObject):
+    """See ``desktop.services.api.Account``."""
+
+    changed = Signal()
+    rooms_reset = Signal()
+    room_changed = Signal(str)
+    members_changed = Signal(str)
+    link_changed = Signal()
+    message_arrived = Signal(str, int)
+
+    def __init__(self, parts: AccountParts) -> None:
+        super().__init__()
+        self._parts = parts
+        self.record = parts.record
+        self.tasks = TaskOwner(f"account {parts.record.username}")
+        self._timelines: weakref.WeakValueDictionary[str, TimelineService] = weakref.WeakValueDictionary()
+        self._coalescer = Coalescer(self._flush)
+        self._dirty: set[str] = set()
+        self._reset = True
+        self._info_dirty = False
+        self._order: list[str] = []
+        self._items: list[RoomItem] = []
+        self._reason = ""
+        self.calls = Calls(client=parts.client, tokens=parts.tokens, server_id=parts.record.server_id)
+        self.core = Core(me=parts.record.user_id, worker=parts.worker, observer=self, tasks=self.tasks)
+        link = Link(connect=self._open_socket, token=self._token, listener=self.core)
+        people = People(
+            tasks=self.tasks,
+            fetch=self._fetch_users,
+            fetch_picture=self.calls.fetch_picture,
+            folder=parts.folder / "pictures",
+            changed=self.people_touched,
+        )
+        self.calls.people = people
+        self.core.attach(link=link, people=people)
+        self.core.fetch_members = self.calls.fetch_members
+        self.core.fill(parts.loaded, parts.drafts)
+        self._rebuild()
+
+    def start(self) -> None:
+        """Connect, and stay so."""
+        self.tasks.spawn(self.core.link.run(), name="link")
+
+    async def close(self) -> None:
+        """Disconnect and write what is unsaved."""
+        self._coalescer.close()
+        for timeline in list(self._timelines.values()):
+            await timeline.close()
+        await self.tasks.close()
+        self.core.close()
+        await self._parts.worker.close()
+        await self._parts.client.close()
+
+    # What views read.
+
+    @property
+    def info(self) -> AccountItem:
+        record = self.record
+        me = self.core.people.user(record.user_id)
+        return AccountItem(
+            account_id=record.account_id,
+            server_name=record.server_name,
+            server_id=record.server_id,
+            short_key=short_key(record.server_id),
+            address=record.address,
+            me=self.core.people.person(record.user_id)
+            if me is not None
+            else Person(user_id=record.user_id, name=record.display_name, username=record.username),
+            hosted_here=record.hosted_here,
+            unread=sum(room.head.unread for room in self.core.rooms.values()),
+        )
+
+    @property
+    def link(self) -> LinkState:
+        link = self.core.link
+        return LinkState(
+            link=LinkKind[link.phase.name],
+            retry_at=link.retry_at,
+            waiting=self.core.outbox.waiting(),
+            reason=self._reason,
+            latency_ms=link.latency_ms,
+        )
+
+    @property
+    def rooms(self) -> Sequence[RoomItem]:
+        return self._items
+
+    def room(self, room_id: str) -> RoomItem | None:
+        room = self.core.rooms.get(room_id)
+        return None if room is None else self._item(room_id)
+
+    def timeline(self, room_id: str) -> TimelineService:
+        timeline = self._timelines.get(room_id)
+        if timeline is None:
+            timeline = self._timelines[room_id] = TimelineService(self.core, room_id)
+        return timeline
+
+    def members(self, room_id: str) -> Sequence[MemberItem]:
+        room = self.core.rooms.get(room_id)
+        if room is None:
+            return []
+        if room.members is None:
+            self.tasks.spawn(self.core.load_members(room_id, quietly=True), name="members")
+            return []
+        return [
+            MemberItem(
+                person=self.core.people.person(member.user.id),
+                role=member.role,
+                me=member.user.id == self.core.me,
+            )
+            for member in room.members
+        ]
+
+    def draft(self, room_id: str) -> str:
+        room = self.core.rooms.get(room_id)
+        return "" if room is None else room.draft
+
+    def set_draft(self, room_id: str, text: str) -> None:
+        room = self.core.rooms.get(room_id)
+        if room is not None and room.draft != text:
+            room.draft = text
+            self.core.write(lambda db: set_text(db, room_id, text))
+            self.room_touched(room_id)
+
+    def try_now(self) -> None:
+        self.core.link.try_now()
+
+    # Over REST.
+
+    async def people(self, query: str = "") -> Sequence[Person]:
+        if self.core.link.phase is Phase.ONLINE:
+            return await self.calls.search_people(query)
+        words = query.casefold()
+        known = [self.core.people.person(user.id) for user in self.core.people.all() if not user.deleted]
+        found = [p for p in known if words in p.name.casefold() or words in p.username.casefold()]
+        return sorted(found, key=lambda person: person.name.casefold())
+
+    async def open_direct(self, user_id: str) -> str:
+        head = await self.calls.open_direct(user_id)
+        self.core.incoming.take_room(head)
+        return head.room_id
+
+    async def create_group(
+        self,
+        title: str,
+        *,
+        topic: str = "",
+        visibility: Visibility = Visibility.PRIVATE,
+        member_ids: Sequence[str] = (),
+    ) -> str:
+        head = await self.calls.create_group(title, topic=topic, visibility=visibility, member_ids=member_ids)
+        self.core.incoming.take_room(head)
+        return head.room_id
+
+    async def change_room(
+        self,
+        room_id: str,
+        *,
+        title: str | None = None,
+        topic: str | None = None,
+        visibility: Visibility | None = None,
+        history: HistoryAccess | None = None,
+    ) -> None:
+        await self.calls.change_room(
+            room_id, title=title, topic=topic, visibility=visibility, history=history
+        )
+
+    async def add_members(self, room_id: str, user_ids: Sequence[str]) -> None:
+        await self.calls.add_members(room_id, user_ids)
+
+    async def remove_member(self, room_id: str, user_id: str) -> None:
+        await self.calls.remove_member(room_id, user_id)
+
+    async def set_role(self, room_id: str, user_id: str, role: Role) -> None:
+        await self.calls.set_role(room_id, user_id, role)
+
+    async def leave(self, room_id: str) -> None:
+        await self.calls.leave(room_id)
+
+    async def public_rooms(self, query: str = "") -> Sequence[PublicRoomItem]:
+        return await self.calls.public_rooms(query)
+
+    async def join(self, room_id: str) -> None:
+        await self.calls.join(room_id)
+
+    async def change_profile(
+        self, *, name: str | None = None, about: str | None = None, colour: int | None = None
+    ) -> None:
+        self.core.save_users([await self.calls.change_profile(name=name, about=about, colour=colour)])
+
+    async def set_picture(self, data: bytes | None) -> None:
+        await self.calls.set_picture(data)
+
+    async def change_password(self, current: str, new: str) -> None:
+        await self.calls.change_password(current, new)
+
+    async def devices(self) -> Sequence[DeviceItem]:
+        return await self.calls.devices()
+
+    async def revoke_device(self, device_id: str) -> None:
+        await self.calls.revoke_device(device_id)
+
+    async def reset_code(self, user_id: str) -> str:
+        return await self.calls.reset_code(user_id)
+
+    async def invite_link(self) -> str:
+        return await self.calls.invite_link(self.invite_address())
+
+    async def set_registration(self, *, invite_only: bool) -> None:
+        await self.calls.set_registration(invite_only=invite_only)
+
+    async def sign_in_again(self, password: str) -> None:
+        body = rest.Login(username=self.record.username, password=password)
+        try:
+            await self._check_server()
+            tokens = await self._parts.client.post("/auth/login", rest.Tokens, body)
+        except (NetError, ParleyError) as problem:
+            raise service_error(problem) from problem
+        if tokens.user.id != self.record.user_id:
+            raise ServiceError("This is another account. Add it as a new one.")
+        await self.take_tokens(tokens)
+
+    async def take_tokens(self, tokens: rest.Tokens) -> None:
+        """A sign-in of the same account: cache and outbox stay."""
+        await self._parts.tokens.adopt(tokens)
+        self.core.link.try_now()
+
+    def invite_address(self) -> Address:
+        """Where invites lead: where this account reaches the server."""
+        return parse_address(self.record.address)
+
+    # The core's observer.
+
+    def room_touched(self, room_id: str) -> None:
+        self._dirty.add(room_id)
+        self._coalescer.poke()
+
+    def rooms_touched(self) -> None:
+        self._reset = True
+        self._coalescer.poke()
+
+    def marks_touched(self, room_id: str) -> None:
+        timeline = self._timelines.get(room_id)
+        if timeline is not None:
+            timeline.on_marks()
+
+    def drafts_touched(self, room_id: str) -> None:
+        timeline = self._timelines.get(room_id)
+        if timeline is not None:
+            timeline.refresh_drafts()
+        self.room_touched(room_id)
+        self.link_changed.emit()
+
+    def members_touched(self, room_id: str) -> None:
+        self.members_changed.emit(room_id)
+
+    def people_touched(self, user_ids: set[str]) -> None:
+        if self.record.user_id in user_ids:
+            self._info_dirty = True
+        for timeline in list(self._timelines.values()):
+            timeline.on_people(user_ids)
+        for room_id, room in self.core.rooms.items():
+            peer = room.head.peer
+            preview = room.head.preview
+            shown = {peer.id if peer else "", preview.author_id if preview else ""}
+            if shown & user_ids:
+                self._dirty.add(room_id)
+        self._coalescer.poke()
+
+    def room_gone(self, room_id: str) -> None:
+        timeline = self._timelines.pop(room_id, None)
+        if timeline is not None:
+            self.tasks.spawn(timeline.close(), name="timeline")
+        self.rooms_touched()
+
+    def applied(self, applied: Applied) -> None:
+        timeline = self._timelines.get(applied.room_id)
+        if timeline is not None:
+            timeline.on_applied(applied)
+
+    def arrived(self, room_id: str, seq: int) -> None:
+        self.message_arrived.emit(room_id, seq)
+
+    def link_touched(self, phase: Phase, reason: str) -> None:
+        if phase is not Phase.CONNECTING:
+            self._reason = reason
+        if phase is Phase.ONLINE:
+            for timeline in list(self._timelines.values()):
+                timeline.on_online()
+        self.link_changed.emit()
+
+    # Inside.
+
+    def _flush(self) -> None:
+        dirty, self._dirty = self._dirty, set()
+        for room_id in dirty:
+            if (room := self.core.rooms.get(room_id)) is not None:
+                room.item = None
+        before = [room.room_id for room in self._items]
+        unread = sum(item.unread for item in self._items)
+        self._rebuild()
+        if self._reset or before != self._order:
+            self._reset = False
+            self.rooms_reset.emit()
+        else:
+            for room_id in dirty:
+                self.room_changed.emit(room_id)
+        if self._info_dirty or unread != sum(item.unread for item in self._items):
+            self._info_dirty = False
+            self.changed.emit()
+
+    def _rebuild(self) -> None:
+        items = [self._item(room_id) for room_id in self.core.rooms]
+        items.sort(key=lambda item: (-self._activity(item), item.room_id))
+        self._items = items
+        self._order = [item.room_id for item in items]
+
+    def _activity(self, item: RoomItem) -> int:
+        if item.preview_at_ms is not None:
+            return item.preview_at_ms
+        return self.core.rooms[item.room_id].activity_ms
+
+    def _item(self, room_id: str) -> RoomItem:
+        room = self.core.rooms[room_id]
+        if room.item is None:
+            waiting = self.core.outbox.drafts(room_id)
+            room.item = room_item(
+                room, people=self.core.people, me=self.core.me, waiting=waiting[-1] if waiting else None
+            )
+        return room.item
+
+    async def _fetch_users(self, ids: list[str]) -> Any:  # noqa: ANN401 - as People wants it
+        users = await self.calls.fetch_users(ids)
+        self.core.save_users(users)
+        return users
+
+    async def _open_socket(self) -> Transport:
+        return await open_socket(parse_address(self.record.address), context=self._parts.context)
+
+    async def _token(self, fresh: bool) -> Any:  # noqa: ANN401 - as Link wants it
+        await self._check_server()
+        return await self._parts.tokens.access(fresh)
+
+    async def _check_server(self) -> None:
+        """On loopback without TLS: somebody else may listen there now, so ask before a secret is sent."""
+        if self._parts.context is None:
+            address = parse_address(self.record.address)
+            await look(
+                Address(host=address.host, port=address.port, secure=False, server_id=self.record.server_id)
+            )

@@ -1,0 +1,253 @@
+"""All accounts of a profile: found, made, signed in, opened at start, signed out."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import shutil
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import msgspec
+from PySide6.QtCore import QObject, Signal
+
+from common.address import Address, parse_address
+from common.errors import ParleyError
+from common.ids import new_id, short_key
+from common.protocol import rest
+from desktop.net.pin import PinnedContext, pinned_context
+from desktop.net.problems import NetError
+from desktop.net.rest import RestClient, look
+from desktop.net.tasks import TaskOwner
+from desktop.net.tokens import Tokens
+from desktop.services.account import AccountParts, AccountService
+from desktop.services.api import Account
+from desktop.services.state import ServerFound, ServiceError
+from desktop.services.words import service_error, tr
+from desktop.storage.account_file import open_account_file
+from desktop.storage.profile import AccountRecord, Profile
+from desktop.storage.secrets import Secrets
+from desktop.storage.worker import StorageError
+
+LOGOUT_TIMEOUT_S: Final = 4.0
+
+
+class AccountsService(QObject):
+    """See ``desktop.services.api.Accounts``. ``start`` opens what the profile knows, ``close`` ends it."""
+
+    changed = Signal()
+    notice = Signal(str)
+
+    def __init__(self, profile: Profile, *, secrets: Secrets | None = None) -> None:
+        super().__init__()
+        self._profile = profile
+        self._secrets = secrets or Secrets(profile.folder, profile_id=profile.profile_id)
+        self._accounts: list[AccountService] = []
+        self._tasks = TaskOwner("accounts")
+
+    @property
+    def items(self) -> Sequence[AccountService]:
+        return self._accounts
+
+    async def start(self, *, connect: bool = True) -> None:
+        """Fill every account from its cache, then connect them all; none waits for another."""
+        if self._profile.damaged:
+            self.notice.emit(tr("The settings were damaged and are new. Sign in again."))
+        for record in self._profile.accounts:
+            try:
+                self._accounts.append(await self._open(record))
+            except StorageError as problem:
+                self.notice.emit(f"{record.server_name}: {problem.text}")
+        self.changed.emit()
+        if connect:
+            for account in self._accounts:
+                if not account.record.hosted_here:
+                    account.start()
+
+    async def close(self) -> None:
+        """Disconnect all and write what is unsaved."""
+        await asyncio.gather(*(account.close() for account in self._accounts))
+        self._accounts.clear()
+        await self._tasks.close()
+
+    async def find(self, address: str) -> ServerFound:
+        try:
+            wanted = parse_address(address)
+        except ValueError as problem:
+            raise ServiceError(str(problem)) from problem
+        try:
+            info, secure = await look(wanted)
+        except (NetError, ParleyError) as problem:
+            raise service_error(problem) from problem
+        return ServerFound(
+            address=wanted.base_url(secure=secure),
+            name=info.name,
+            server_id=info.server_id,
+            short_key=short_key(info.server_id),
+            secure=secure,
+            invite_needed=info.registration is rest.Registration.INVITE,
+            invite=wanted.invite,
+        )
+
+    async def register(
+        self, server: ServerFound, *, name: str, username: str, password: str
+    ) -> AccountService:
+        body = rest.Register(
+            username=username,
+            display_name=name,
+            password=password,
+            device_name=device_name(),
+            invite=server.invite,
+        )
+        return await self._enter(server, lambda client: client.post("/auth/register", rest.Tokens, body))
+
+    async def sign_in(self, server: ServerFound, *, username: str, password: str) -> AccountService:
+        body = rest.Login(username=username, password=password, device_name=device_name())
+        return await self._enter(server, lambda client: client.post("/auth/login", rest.Tokens, body))
+
+    async def reset_password(
+        self, server: ServerFound, *, username: str, code: str, new: str
+    ) -> AccountService:
+        body = rest.PasswordReset(username=username, code=code, new=new, device_name=device_name())
+        return await self._enter(server, lambda client: client.post("/auth/reset", rest.Tokens, body))
+
+    async def sign_out(self, account: Account) -> None:
+        mine = self._mine(account)
+        try:
+            async with asyncio.timeout(LOGOUT_TIMEOUT_S):
+                await mine.calls.logout()
+        except (ServiceError, TimeoutError):
+            pass  # offline: the server ends the device when its refresh token does
+        await mine.close()
+        self._accounts.remove(mine)
+        self._profile.remove_account(mine.record.account_id)
+        await self._secrets.delete(_secret_name(mine.record))
+        folder = self._profile.account_folder(mine.record.account_id)
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        self.changed.emit()
+
+    def waiting(self, account: Account) -> int:
+        mine = self._mine(account)
+        drafts = sum(1 for room in mine.core.rooms.values() if room.draft)
+        return len(mine.core.outbox) + drafts
+
+    async def adopt(self, server: ServerFound, tokens: rest.Tokens, *, hosted_here: bool) -> AccountService:
+        """Take an account whose tokens were given in this process (the host's own).
+
+        Raises:
+            ServiceError: its tokens or cache can't be kept.
+        """
+        for account in self._accounts:
+            same = (account.record.server_id, account.record.user_id) == (server.server_id, tokens.user.id)
+            if same:
+                await account.take_tokens(tokens)
+                return account
+        record = AccountRecord(
+            account_id=new_id(),
+            server_id=server.server_id,
+            server_name=server.name,
+            address=server.address,
+            user_id=tokens.user.id,
+            username=tokens.user.username,
+            display_name=tokens.user.display_name,
+            hosted_here=hosted_here,
+        )
+        try:
+            account = await self._open(record, tokens)
+        except (OSError, StorageError) as problem:
+            raise service_error(problem) from problem
+        self._profile.put_account(record)
+        self._accounts.append(account)
+        account.start()
+        self.changed.emit()
+        return account
+
+    def move(self, account: AccountService, *, address: str, server_name: str) -> None:
+        """The server answers elsewhere now (a host with another port or name)."""
+        record = msgspec.structs.replace(account.record, address=address, server_name=server_name)
+        if record != account.record:
+            account.record = record
+            self._profile.put_account(record)
+
+    def _mine(self, account: Account) -> AccountService:
+        found = next((one for one in self._accounts if one is account), None)
+        if found is None:
+            raise ServiceError(tr("This account is signed out already."))
+        return found
+
+    async def _enter(
+        self, server: ServerFound, call: Callable[[RestClient], Awaitable[rest.Tokens]]
+    ) -> AccountService:
+        client = RestClient(parse_address(server.address), context=_context(server.server_id, server.address))
+        try:
+            tokens = await call(client)
+        except (NetError, ParleyError) as problem:
+            raise service_error(problem) from problem
+        finally:
+            await client.close()
+        return await self.adopt(server, tokens, hosted_here=False)
+
+    async def _open(self, record: AccountRecord, tokens: rest.Tokens | None = None) -> AccountService:
+        folder = self._profile.account_folder(record.account_id)
+        file = await open_account_file(folder)
+        if file.outbox_lost:
+            self.notice.emit(
+                tr("The local copy of {server} was damaged. Messages that waited there are lost.").format(
+                    server=record.server_name
+                )
+            )
+        context = _context(record.server_id, record.address)
+        client = RestClient(parse_address(record.address), context=context)
+        secret = _secret_name(record)
+
+        async def keep(token: str) -> None:
+            await self._secrets.set(secret, token)
+            if self._secrets.in_file and self._profile.say_secrets_notice():
+                self.notice.emit(
+                    tr("This computer has no keyring: your sign-in is kept in a file only you can read.")
+                )
+
+        mine = Tokens(client, load=lambda: self._secrets.get(secret), store=keep)
+        try:
+            if tokens is not None:
+                await mine.adopt(tokens)
+        except BaseException:
+            await file.worker.close()
+            raise
+        return AccountService(
+            AccountParts(
+                record=record,
+                worker=file.worker,
+                loaded=file.loaded,
+                drafts=file.drafts,
+                client=client,
+                context=context,
+                tokens=mine,
+                folder=folder,
+            )
+        )
+
+
+def device_name() -> str:
+    """What this login is called in the list of devices."""
+    return (platform.node() or platform.system() or "Desktop")[:64]
+
+
+def _context(server_id: str, address: str) -> PinnedContext | None:
+    return pinned_context(server_id) if parse_address(address).secure else None
+
+
+def _secret_name(record: AccountRecord) -> str:
+    return f"{record.server_id}:{record.account_id}"
+
+
+def found_at(address: Address, *, name: str, server_id: str, secure: bool) -> ServerFound:
+    """A server that this process knows without asking: the one it hosts."""
+    return ServerFound(
+        address=address.base_url(secure=secure),
+        name=name,
+        server_id=server_id,
+        short_key=short_key(server_id),
+        secure=secure,
+        invite_needed=False,
+    )

@@ -18,7 +18,7 @@ from server.kernel.database import DamagedDatabaseError, DatabaseUnavailableErro
 
 log: Final = structlog.get_logger(__name__)
 
-_BUSY_MS: Final = 5_000
+BUSY_MS: Final = 5_000
 _CACHED_STATEMENTS: Final = 512
 _WRITER_CACHE_KIB: Final = 32 * 1024
 _READER_CACHE_KIB: Final = 8 * 1024
@@ -114,7 +114,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
 def _connect(path: Path) -> sqlite3.Connection:
     try:
         return sqlite3.connect(
-            path, timeout=_BUSY_MS / 1_000, isolation_level=None, cached_statements=_CACHED_STATEMENTS
+            path, timeout=BUSY_MS / 1_000, isolation_level=None, cached_statements=_CACHED_STATEMENTS
         )
     except sqlite3.Error as error:
         raise _not_opened(path, error) from error

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import structlog
 
-from server.infra.sqlite.connection import SqliteTx
+from server.infra.sqlite.connection import BUSY_MS, SqliteTx
 from server.infra.sqlite.errors import port_error
 from server.kernel.database import Tx
 
@@ -20,7 +20,7 @@ log: Final = structlog.get_logger(__name__)
 
 MAX_GROUP: Final = 64
 _WAL_CHECK_EVERY: Final = 64
-_WAL_MAX_BYTES: Final = 64 * 1024 * 1024
+_CHECKPOINT_WAIT_MS: Final = 100
 
 Body = Callable[..., Awaitable[Any]]
 
@@ -133,9 +133,11 @@ class WriteWorker(Worker):
         open_: Callable[[], sqlite3.Connection],
         *,
         wal: Path,
+        wal_max_bytes: int,
     ) -> None:
         super().__init__(name, jobs, open_)
         self._wal = wal
+        self._wal_max_bytes = wal_max_bytes
         self._commits = 0
 
     def _work(self, connection: sqlite3.Connection) -> None:
@@ -155,13 +157,18 @@ class WriteWorker(Worker):
             self._bound_wal(connection)
 
     def _bound_wal(self, connection: sqlite3.Connection) -> None:
-        """SQLite checkpoints by itself, but starts the log anew only if no reader is in the way."""
+        """SQLite checkpoints by itself, but starts the log anew only if no reader is in the way.
+
+        With overlapping readers one always is: then writers wait for them, for a moment, now and then.
+        """
         self._commits += 1
         if self._commits % _WAL_CHECK_EVERY:
             return
         try:
-            if self._wal.stat().st_size > _WAL_MAX_BYTES:
+            if self._wal.stat().st_size > self._wal_max_bytes:
+                connection.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_WAIT_MS}")
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
         except (OSError, sqlite3.Error) as problem:
             log.warning("checkpoint_failed", reason=str(problem))
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 from litestar import Controller, delete, get, patch, post
+from litestar.params import Parameter
 from litestar.types import ControllerRouterHandler
 
 from common.protocol import requests, rest
@@ -58,7 +60,7 @@ class PeopleController(Controller):
         users: UsersService,
         identity: Identity,
         *,
-        query: str = "",
+        text: Annotated[str, Parameter(query="query")] = "",
         after: str = "",
         limit: int = PEOPLE_PAGE,
         ids: str = "",
@@ -67,7 +69,7 @@ class PeopleController(Controller):
         del identity  # any signed-in user may look
         if ids:
             return await users.people_by_id(ids.split(","))
-        return await users.people(query, after, limit)
+        return await users.people(text, after, limit)
 
     @get("/users/me")
     async def me(self, users: UsersService, identity: Identity) -> User:

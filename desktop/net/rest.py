@@ -80,6 +80,12 @@ class RestClient:
         """``GET`` of a file."""
         return await self._raw("GET", path, token=token)
 
+    def move(self, address: Address) -> None:
+        """The server answers at another port now; its identity is the same."""
+        self.address = address
+        if self._client is not None:
+            self._client.base_url = address.base_url(secure=self._context is not None)
+
     async def close(self) -> None:
         """Close idle connections."""
         if self._client is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -83,6 +84,7 @@ class AccountService(QObject):
         self._order: list[str] = []
         self._items: list[RoomItem] = []
         self._reason = ""
+        self._running: asyncio.Task[None] | None = None
         self.calls = Calls(client=parts.client, tokens=parts.tokens, server_id=parts.record.server_id)
         self.core = Core(me=parts.record.user_id, worker=parts.worker, observer=self, tasks=self.tasks)
         link = Link(connect=self._open_socket, token=self._token, listener=self.core)
@@ -100,8 +102,11 @@ class AccountService(QObject):
         self._rebuild()
 
     def start(self) -> None:
-        """Connect, and stay so."""
-        self.tasks.spawn(self.core.link.run(), name="link")
+        """Connect, and stay so; again: try now."""
+        if self._running is None:
+            self._running = self.tasks.spawn(self.core.link.run(), name="link")
+        else:
+            self.try_now()
 
     async def close(self) -> None:
         """Disconnect and write what is unsaved."""

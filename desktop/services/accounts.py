@@ -59,10 +59,10 @@ class AccountsService(QObject):
             except StorageError as problem:
                 self.notice.emit(f"{record.server_name}: {problem.text}")
         self.changed.emit()
-        if connect:
-            for account in self._accounts:
-                if not account.record.hosted_here:
-                    account.start()
+        # The one hosted here waits for its server (``HostService.start``).
+        for account in self._accounts:
+            if connect and not account.record.hosted_here:
+                account.start()
 
     async def close(self) -> None:
         """Disconnect all and write what is unsaved."""
@@ -131,12 +131,7 @@ class AccountsService(QObject):
         drafts = sum(1 for room in mine.core.rooms.values() if room.draft)
         return len(mine.core.outbox) + drafts
 
-    async def adopt(self, server: ServerFound, tokens: rest.Tokens, *, hosted_here: bool) -> AccountService:
-        """Take an account whose tokens were given in this process (the host's own).
-
-        Raises:
-            ServiceError: its tokens or cache can't be kept.
-        """
+    async def _adopt(self, server: ServerFound, tokens: rest.Tokens) -> AccountService:
         for account in self._accounts:
             same = (account.record.server_id, account.record.user_id) == (server.server_id, tokens.user.id)
             if same:
@@ -150,7 +145,6 @@ class AccountsService(QObject):
             user_id=tokens.user.id,
             username=tokens.user.username,
             display_name=tokens.user.display_name,
-            hosted_here=hosted_here,
         )
         try:
             account = await self._open(record, tokens)
@@ -163,11 +157,18 @@ class AccountsService(QObject):
         return account
 
     def move(self, account: AccountService, *, address: str, server_name: str) -> None:
-        """The server answers elsewhere now (a host with another port or name)."""
+        """The hosted server runs, perhaps under another port or name: connect to it."""
         record = msgspec.structs.replace(account.record, address=address, server_name=server_name)
         if record != account.record:
             account.record = record
+            account.calls.client.move(parse_address(address))
             self._profile.put_account(record)
+        account.start()
+
+    def mark_hosted(self, account: AccountService) -> None:
+        """The server of this account is the one inside this program."""
+        account.record = msgspec.structs.replace(account.record, hosted_here=True)
+        self._profile.put_account(account.record)
 
     def _mine(self, account: Account) -> AccountService:
         found = next((one for one in self._accounts if one is account), None)
@@ -185,7 +186,7 @@ class AccountsService(QObject):
             raise service_error(problem) from problem
         finally:
             await client.close()
-        return await self.adopt(server, tokens, hosted_here=False)
+        return await self._adopt(server, tokens)
 
     async def _open(self, record: AccountRecord, tokens: rest.Tokens | None = None) -> AccountService:
         folder = self._profile.account_folder(record.account_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import sqlite3
@@ -35,7 +36,7 @@ async def open_account_file(folder: Path) -> AccountFile:
     Raises:
         StorageError: the folder can't be written.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True, exist_ok=True)
     path = folder / FILE
     try:
         worker, loaded, drafts = await _open(path)

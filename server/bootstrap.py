@@ -152,6 +152,7 @@ class Server:
         await relay.start()
         self._stack.push_async_callback(relay.stop)
         await gateway.start(await database.write(_history_epoch))
+        self._stack.push_async_callback(gateway.stop)
         app = make_app(
             authenticator=users,
             info=lambda: ServerInfo(

@@ -37,6 +37,10 @@ structlog.configure(
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=50, help="how often the kill tests kill")
+
+
 @pytest.fixture(autouse=True)
 def log_guard() -> Iterator[LogGuard]:
     """Fails the test that logs a warning or error it did not expect; see `expect_log`."""

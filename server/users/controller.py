@@ -44,7 +44,12 @@ class AuthController(Controller):
         await users.logout(identity, everywhere=data.all)
 
     @post("/password", status_code=204)
-    async def password(self, data: rest.PasswordChange, users: UsersService, identity: Identity) -> None:
+    async def password(
+        self,
+        data: rest.PasswordChange,
+        users: UsersService,
+        identity: Identity,
+    ) -> None:
         """Change the password."""
         await users.change_password(identity, data)
 
@@ -77,7 +82,12 @@ class PeopleController(Controller):
         return (await users.account(identity.user_id)).user
 
     @patch("/users/me")
-    async def change_me(self, data: rest.ProfileChange, users: UsersService, identity: Identity) -> User:
+    async def change_me(
+        self,
+        data: rest.ProfileChange,
+        users: UsersService,
+        identity: Identity,
+    ) -> User:
         """Change one's own profile."""
         return await users.change_profile(identity, data)
 

@@ -11,7 +11,7 @@ import base64
 import os
 import ssl
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -20,7 +20,7 @@ from common.limits import FRAME_MAX_BYTES
 from common.protocol.pushes import Error, Heads, MessageNew, Push, Ready, SyncEvents, Welcome
 from common.protocol.requests import Hello
 
-CONNECT_TIMEOUT_S: Final = 60.0
+CONNECT_TIMEOUT_S: Final = 30.0
 _TEXT, _CLOSE, _PING, _PONG = 1, 8, 9, 10
 _ZERO_MASK: Final = bytes(4)
 _SMALL, _MEDIUM = 126, 127
@@ -149,10 +149,10 @@ class Socket(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for the upgrade."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # A cast, not a check: uvloop's transports are no subclasses of asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
         key = base64.b64encode(os.urandom(16)).decode()
-        transport.write(
+        self._transport.write(
             f"GET /ws HTTP/1.1\r\nHost: {self._url.netloc}\r\nUpgrade: websocket\r\n"
             f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
             "Sec-WebSocket-Version: 13\r\n\r\n".encode()

@@ -1,0 +1,27 @@
+"""Facts that belong to a server's data, one a key of the table ``meta``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from common.ids import new_id
+from server.kernel.database import Tx
+
+_HISTORY_EPOCH: Final = "history_epoch"
+
+
+async def history_epoch(tx: Tx) -> str:
+    """The epoch of this data, made at the first call: in a write, at start."""
+    await tx.execute(
+        "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING", _HISTORY_EPOCH, new_id()
+    )
+    row = await tx.fetch_one("SELECT value FROM meta WHERE key = $1", _HISTORY_EPOCH)
+    if row is None:
+        raise LookupError("the history epoch that was just stored is not there")
+    return str(row[0])
+
+
+async def renew_history_epoch(tx: Tx) -> str:
+    """After a restore: clients drop what they keep of this server, and keep their outboxes."""
+    await tx.execute("DELETE FROM meta WHERE key = $1", _HISTORY_EPOCH)
+    return await history_epoch(tx)

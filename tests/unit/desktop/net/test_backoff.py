@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from desktop.net.backoff import Backoff
+
+
+def test_ceilings_double_from_half_a_second_to_thirty() -> None:
+    backoff = Backoff(draw=lambda: 1.0)
+    assert [backoff.next_s() for _ in range(9)] == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+
+
+def test_jitter_is_full() -> None:
+    assert Backoff(draw=lambda: 0.0).next_s() == 0.0
+
+
+def test_what_the_server_asked_for_is_the_least() -> None:
+    assert Backoff(draw=lambda: 0.0).next_s(retry_after_s=7.0) == 7.0
+
+
+def test_a_success_starts_over() -> None:
+    backoff = Backoff(draw=lambda: 1.0)
+    backoff.next_s()
+    backoff.reset()
+    assert backoff.next_s() == 0.5

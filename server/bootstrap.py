@@ -69,6 +69,20 @@ class Server:
         self.url = ""
         """Base address, known once started."""
         self.server_id = ""
+        self._users: UsersService | None = None
+        self._gateway: Gateway | None = None
+
+    @property
+    def connections(self) -> int:
+        """Devices that are signed in on a socket."""
+        return 0 if self._gateway is None else len(self._gateway.hub)
+
+    @property
+    def users(self) -> UsersService:
+        """For calls in this process, once started."""
+        if self._users is None:
+            raise RuntimeError("the server was not started")
+        return self._users
 
     async def start(self) -> None:
         """Everything up to listening; what was started is stopped again where a part fails.
@@ -127,6 +141,7 @@ class Server:
             limits=settings.limits,
         )
         await users.start()
+        self._users = users
         gateway = Gateway(
             authenticator=users,
             accounts=_Accounts(users),
@@ -140,6 +155,7 @@ class Server:
             limits=settings.limits,
             server_id=identity.server_id,
         )
+        self._gateway = gateway
         commit = CommitService(database=database, clock=clock, deliver=publisher.deliver)
         marks = MarkService(database=database, deliver=publisher.deliver)
         bus.subscribe(MESSAGE_SENT, "chat", commit.handle)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from litestar import Controller, delete, get, patch, post
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from common.protocol import requests, rest
@@ -65,7 +65,7 @@ class PeopleController(Controller):
         users: UsersService,
         identity: Identity,
         *,
-        text: Annotated[str, Parameter(query="query")] = "",
+        text: Annotated[str, QueryParameter(name="query")] = "",
         after: str = "",
         limit: int = PEOPLE_PAGE,
         ids: str = "",

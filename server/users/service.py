@@ -239,6 +239,24 @@ class UsersService:
             tx, identity.user_id, [device.id for device in devices if device.id != identity.device_id]
         )
 
+    async def reset_password_locally(self, username: str, new: str) -> None:
+        """For whoever sits at the server itself: no old password; every device is signed out.
+
+        Raises:
+            ParleyError: ``not_found``, ``password_too_weak``.
+        """
+        _check_password(new)
+        key = names.key(" ".join(username.split()))
+        account = await self._database.read(repository.account_by_username, key)
+        if account is None:
+            raise UsersError(Code.NOT_FOUND, f"there is no account {username}")
+        await self._database.write(self._reset, account.user.id, await self._hasher.hash(new))
+        self._kick()
+
+    async def _reset(self, tx: Tx, user_id: str, password_hash: str) -> None:
+        await repository.change_password(tx, user_id, password_hash)
+        await self._revoke(tx, user_id, [device.id for device in await repository.devices_of(tx, user_id)])
+
     # Profile and people.
 
     async def change_profile(self, identity: Identity, change: rest.ProfileChange) -> User:

@@ -113,11 +113,11 @@ async def test_a_removed_member_gets_nothing_later_and_404_for_everything(server
         assert (await Rest(server.url, mira.access_token).call("DELETE", path)).status_code == 204
         await b.until(AccountRoomRemoved)
         await a.until(RoomRemoved)
-        await a.say(room, "after")
+        await a.say(room, "said when dario was gone")
         request = await b.send(lambda i: requests.Sync(i, room, 0))
         refused = await b.refusal(request)
         assert refused.code == Code.NOT_FOUND
-        assert "after" not in repr(b.pushes)
+        assert "dario was gone" not in repr(b.pushes)
     answer = await Rest(server.url, dario.access_token).call("GET", f"/rooms/{room}/messages")
     assert answer.status_code == 404
 

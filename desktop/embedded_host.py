@@ -1,0 +1,70 @@
+"""The one edge from the desktop to the server: hosting on this computer."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Future
+from typing import Final
+
+from desktop.services.host import HostedServer, HostProblem, HostSettings
+from server.embedded import EmbeddedError, EmbeddedServer, EmbeddedSettings
+
+_START_TIMEOUT_S: Final = 60.0
+_CALL_TIMEOUT_S: Final = 30.0
+
+
+async def start_server(settings: HostSettings) -> HostedServer:
+    """Start the server in its thread.
+
+    Raises:
+        HostProblem: port busy, folder not writable, database damaged, in plain words.
+    """
+    server = EmbeddedServer(
+        EmbeddedSettings(data=settings.folder, host=settings.bind, port=settings.port, name=settings.name)
+    )
+    await _within(server.start(), _START_TIMEOUT_S)
+    return _Hosted(server)
+
+
+class _Hosted:
+    """``HostedServer`` over the thread's futures."""
+
+    def __init__(self, server: EmbeddedServer) -> None:
+        self._server = server
+        self._url, self._server_id = server.url, server.server_id
+
+    @property
+    def url(self) -> str:
+        return self._url
+
+    @property
+    def server_id(self) -> str:
+        return self._server_id
+
+    @property
+    def connections(self) -> int:
+        try:
+            return self._server.connections
+        except EmbeddedError:
+            return 0
+
+    async def create_account(self, *, name: str, username: str, password: str) -> None:
+        await _within(
+            self._server.create_account(name=name, username=username, password=password), _CALL_TIMEOUT_S
+        )
+
+    async def reset_password(self, username: str, new: str) -> None:
+        await _within(self._server.reset_password(username, new), _CALL_TIMEOUT_S)
+
+    async def stop(self) -> None:
+        await _within(self._server.stop(), _CALL_TIMEOUT_S)
+
+
+async def _within(future: Future[None], timeout_s: float) -> None:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await asyncio.wrap_future(future)
+    except EmbeddedError as problem:
+        raise HostProblem(str(problem)) from problem
+    except TimeoutError:
+        raise HostProblem("The server did not answer in time.") from None

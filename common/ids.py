@@ -13,10 +13,10 @@ from typing import Annotated, Final
 import msgspec
 import uuid_utils
 
-_ID_PATTERN: Final = r"\A[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z"
-_matches_id: Final = re.compile(_ID_PATTERN).match
+ID_PATTERN: Final = r"\A[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z"
+_matches_id: Final = re.compile(ID_PATTERN).match
 
-type_id_meta: Final = msgspec.Meta(pattern=_ID_PATTERN, description="UUIDv7, canonical lower case")
+type_id_meta: Final = msgspec.Meta(pattern=ID_PATTERN, description="UUIDv7, canonical lower case")
 
 Id = Annotated[str, type_id_meta]
 UserId = Id
@@ -26,8 +26,8 @@ DeviceId = Id
 ClientMsgId = Id
 """Idempotency key chosen by the client, unique for ever per (room, sender)."""
 
-Seq = Annotated[int, msgspec.Meta(ge=1)]
-"""Position of an event in its room's stream, dense from 1, given at commit."""
+Seq = Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
+"""Position of an event in its room's stream, dense from 1, given at commit; exact in every language."""
 
 ServerId = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 """SHA-256 of the server's Ed25519 identity key (32 raw bytes), in hex."""

@@ -20,6 +20,7 @@ from server.chat import controller as chat_controller
 from server.chat.event import MESSAGE_SENT, RECEIPT, USER_TYPING
 from server.chat.service.commit import CommitService
 from server.chat.service.marks import MarkService
+from server.chat.service.posts import PostService
 from server.chat.service.reads import ReadService
 from server.chat.service.rooms import RoomService
 from server.gateway.gateway import Gateway
@@ -156,6 +157,7 @@ class Server:
             server_id=identity.server_id,
         )
         self._gateway = gateway
+        posts = PostService(database=database, clock=clock, kick=relay.kick)
         commit = CommitService(database=database, clock=clock, deliver=publisher.deliver)
         marks = MarkService(database=database, deliver=publisher.deliver)
         bus.subscribe(MESSAGE_SENT, "chat", commit.handle)
@@ -177,7 +179,7 @@ class Server:
             metrics=_metrics(gateway),
             ready=lambda: self._missing,
             routes=(*users_controller.routes(), *chat_controller.routes()),
-            services={"users": users, "rooms": rooms, "reads": reads},
+            services={"users": users, "rooms": rooms, "reads": reads, "posts": posts},
         )
         await self._listen(app, gateway, listener, identity)
 

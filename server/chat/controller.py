@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated, Final
 
 from litestar import Controller, delete, get, patch, post
+from litestar.params import PathParameter, QueryParameter
 from litestar.types import ControllerRouterHandler
 
+from common import limits
+from common.ids import ID_PATTERN
 from common.protocol import requests, rest
 from common.protocol.pushes import HistoryPage, Ok, SyncEvents
-from common.protocol.types import Head
+from common.protocol.types import Head, Message
 from server.chat.event import (
     MESSAGE_SENT,
     RECEIPT,
@@ -18,13 +22,18 @@ from server.chat.event import (
     RoomCommandRecord,
     TypingRecord,
 )
+from server.chat.service.posts import PostService
 from server.chat.service.reads import ReadService
 from server.chat.service.rooms import RoomService
 from server.kernel.bus import EventBus
 from server.kernel.identity import Identity
 from server.kernel.session import RequestHandlers, SessionContext
 
-_PAGE = 50
+_PAGE: Final = 50
+_MEMBERS_PAGE: Final = 500
+PathId = Annotated[str, PathParameter(pattern=ID_PATTERN)]
+Cursor = Annotated[int | None, QueryParameter(ge=0, le=limits.INT_MAX)]
+Limit = Annotated[int, QueryParameter(ge=1, le=limits.HISTORY_PAGE_MAX)]
 
 
 class RoomController(Controller):
@@ -39,7 +48,12 @@ class RoomController(Controller):
         return await rooms.create(identity.user_id, data)
 
     @post("/direct", status_code=200)
-    async def direct(self, data: rest.DirectCreate, rooms: RoomService, identity: Identity) -> Head:
+    async def direct(
+        self,
+        data: rest.DirectCreate,
+        rooms: RoomService,
+        identity: Identity,
+    ) -> Head:
         """The direct room with somebody, made if new."""
         return await rooms.direct(identity.user_id, data.user_id)
 
@@ -50,51 +64,86 @@ class RoomController(Controller):
 
     @get("/public")
     async def public(
-        self, reads: ReadService, identity: Identity, after: str = "", limit: int = _PAGE
+        self,
+        reads: ReadService,
+        identity: Identity,
+        *,
+        text: Annotated[str, QueryParameter(name="query", max_length=limits.TITLE_MAX_CHARS)] = "",
+        after: Annotated[str, QueryParameter(max_length=256)] = "",
+        limit: Limit = _PAGE,
     ) -> rest.PublicRooms:
         """Rooms that anyone may join."""
-        return await reads.public_rooms(identity.user_id, after, max(1, min(limit, 100)))
+        return await reads.public_rooms(identity.user_id, query=text, after=after, limit=limit)
 
     @get("/{room_id:str}")
-    async def one(self, room_id: str, reads: ReadService, identity: Identity) -> Head:
+    async def one(self, room_id: PathId, reads: ReadService, identity: Identity) -> Head:
         """The head of one room."""
         return await reads.head(identity.user_id, room_id)
 
     @patch("/{room_id:str}")
     async def change(
-        self, room_id: str, data: rest.RoomChange, rooms: RoomService, identity: Identity
+        self,
+        room_id: PathId,
+        data: rest.RoomChange,
+        rooms: RoomService,
+        identity: Identity,
     ) -> Head:
         """Rename, topic, visibility, history access."""
         return await rooms.change(identity.user_id, room_id, data)
 
     @post("/{room_id:str}/join", status_code=200)
-    async def join(self, room_id: str, rooms: RoomService, identity: Identity) -> Head:
+    async def join(self, room_id: PathId, rooms: RoomService, identity: Identity) -> Head:
         """Join a public room."""
         return await rooms.join(identity.user_id, room_id)
 
     @post("/{room_id:str}/leave", status_code=204)
-    async def leave(self, room_id: str, rooms: RoomService, identity: Identity) -> None:
+    async def leave(self, room_id: PathId, rooms: RoomService, identity: Identity) -> None:
         """Leave a group."""
         await rooms.leave(identity.user_id, room_id)
 
     @get("/{room_id:str}/members")
-    async def members(self, room_id: str, reads: ReadService, identity: Identity) -> rest.Members:
-        """Everyone in the room."""
-        return await reads.members(identity.user_id, room_id)
+    async def members(
+        self,
+        room_id: PathId,
+        reads: ReadService,
+        identity: Identity,
+        *,
+        after: Annotated[str, QueryParameter(max_length=36)] = "",
+        limit: Annotated[int, QueryParameter(ge=1, le=_MEMBERS_PAGE)] = _MEMBERS_PAGE,
+    ) -> rest.Members:
+        """Who is in the room."""
+        return await reads.members(identity.user_id, room_id, after=after, limit=limit)
 
     @post("/{room_id:str}/members", status_code=200)
-    async def add(self, room_id: str, data: rest.MembersAdd, rooms: RoomService, identity: Identity) -> Head:
+    async def add(
+        self,
+        room_id: PathId,
+        data: rest.MembersAdd,
+        rooms: RoomService,
+        identity: Identity,
+    ) -> Head:
         """Add people."""
         return await rooms.add_members(identity.user_id, room_id, data.user_ids)
 
     @delete("/{room_id:str}/members/{member_id:str}", status_code=204)
-    async def remove(self, room_id: str, member_id: str, rooms: RoomService, identity: Identity) -> None:
+    async def remove(
+        self,
+        room_id: PathId,
+        member_id: PathId,
+        rooms: RoomService,
+        identity: Identity,
+    ) -> None:
         """Remove somebody."""
         await rooms.remove(identity.user_id, room_id, member_id)
 
     @patch("/{room_id:str}/members/{member_id:str}")
     async def role(
-        self, room_id: str, member_id: str, data: rest.MemberChange, rooms: RoomService, identity: Identity
+        self,
+        room_id: PathId,
+        member_id: PathId,
+        data: rest.MemberChange,
+        rooms: RoomService,
+        identity: Identity,
     ) -> Head:
         """Give a role."""
         return await rooms.set_role(identity.user_id, room_id, member_id, data.role)
@@ -102,22 +151,34 @@ class RoomController(Controller):
     @get("/{room_id:str}/messages")
     async def messages(
         self,
-        room_id: str,
+        room_id: PathId,
         reads: ReadService,
         identity: Identity,
         *,
-        before: int | None = None,
-        after: int | None = None,
-        limit: int = _PAGE,
+        before: Cursor = None,
+        after: Cursor = None,
+        around: Cursor = None,
+        limit: Limit = _PAGE,
     ) -> rest.Messages:
         """A page of messages in their present state."""
-        request = requests.History(0, room_id, before, after, None, max(1, min(limit, 200)))
+        request = requests.History(0, room_id, before, after, around, limit)
         page = await reads.history(identity.user_id, request)
         return rest.Messages(page.messages, page.from_seq, page.to_seq, page.at_start, page.at_end)
 
+    @post("/{room_id:str}/messages", status_code=200)
+    async def send(
+        self,
+        room_id: PathId,
+        data: rest.MessagePost,
+        posts: PostService,
+        identity: Identity,
+    ) -> Message:
+        """A message from a bot; the same ``client_msg_id`` gives the message as it is now."""
+        return await posts.post(identity.user_id, room_id, data)
+
 
 def routes() -> Sequence[ControllerRouterHandler]:
-    """What http puts under ``/api/v1``; ``rooms`` and ``reads`` are injected."""
+    """What http puts under ``/api/v1``; ``rooms``, ``reads`` and ``posts`` are injected."""
     return (RoomController,)
 
 

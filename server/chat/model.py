@@ -10,6 +10,8 @@ from common.protocol.types import HistoryAccess, Role, RoomKind, Visibility
 
 EVERYONE_KEY: Final = b"everyone"
 EVERYONE_TITLE: Final = "Everyone"
+EVERYBODY: Final = bytes(16)
+"""Whom ``@room`` mentions, in a row of ``mentions``: one row, however many the members."""
 
 
 class ChatError(ParleyError):

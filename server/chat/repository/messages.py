@@ -9,10 +9,10 @@ from typing import Final
 import msgspec
 
 from common.ids import id_from_bytes, id_to_bytes
-from common.protocol.pushes import MessageNew, RoomEvent
+from common.protocol.pushes import MessageDeleted, MessageNew, RoomEvent
 from common.protocol.types import Mention, Message, Preview, Quote, Reaction
 from common.text import excerpt
-from server.chat.model import StoredMessage
+from server.chat.model import EVERYBODY, StoredMessage
 from server.chat.repository.rooms import ids
 from server.kernel.database import Row, Tx
 
@@ -189,7 +189,11 @@ async def clear_mentions(tx: Tx, room_id: str, seq: int) -> None:
 
 
 async def erase(tx: Tx, room_id: str, seq: int, *, rev: int) -> None:
-    """Body, mentions, quote, reactions, and the events that carry any of them."""
+    """Body, mentions, quote and reactions.
+
+    The events that carried any of them become ``message.deleted`` at their ``seq``: the stream stays
+    dense, and a repeat of such a request still finds its key.
+    """
     room = id_to_bytes(room_id)
     await tx.execute(
         "UPDATE messages SET body = '', mentions = '[]', reply_to = NULL, deleted = 1, rev = $3 "
@@ -200,7 +204,14 @@ async def erase(tx: Tx, room_id: str, seq: int, *, rev: int) -> None:
     )
     await tx.execute("DELETE FROM reactions WHERE room_id = $1 AND seq = $2", room, seq)
     await tx.execute("DELETE FROM mentions WHERE room_id = $1 AND seq = $2", room, seq)
-    await tx.execute("DELETE FROM events WHERE room_id = $1 AND target = $2", room, seq)
+    earlier = await tx.fetch("SELECT seq, actor_id FROM events WHERE room_id = $1 AND target = $2", room, seq)
+    await tx.execute_many(
+        "UPDATE events SET payload = $3 WHERE room_id = $1 AND seq = $2",
+        [
+            (room, at, msgspec.json.encode(MessageDeleted(room_id, at, seq, id_from_bytes(actor))))
+            for at, actor in earlier
+        ],
+    )
 
 
 async def touch(tx: Tx, room_id: str, seq: int, *, rev: int) -> None:
@@ -296,12 +307,13 @@ async def previews(tx: Tx, room_ids: Sequence[str]) -> dict[str, Preview]:
 
 
 async def unread_mentions(tx: Tx, user_id: str) -> dict[str, int]:
-    """Mentions of the user above the read mark, by room."""
+    """Messages above the read mark that mention the user or everybody, by room."""
     rows = await tx.fetch(
-        "SELECT n.room_id, COUNT(*) FROM mentions n JOIN members m ON m.room_id = n.room_id "
-        "AND m.user_id = n.user_id AND m.left_seq IS NULL WHERE n.user_id = $1 AND n.seq > m.read_seq "
+        "SELECT n.room_id, COUNT(DISTINCT n.seq) FROM members m JOIN mentions n ON n.room_id = m.room_id "
+        "AND n.user_id IN $2 AND n.seq > m.read_seq WHERE m.user_id = $1 AND m.left_seq IS NULL "
         "GROUP BY n.room_id",
         id_to_bytes(user_id),
+        [id_to_bytes(user_id), EVERYBODY],
     )
     return {id_from_bytes(row[0]): row[1] for row in rows}
 

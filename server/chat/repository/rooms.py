@@ -209,20 +209,38 @@ async def memberships_of_user(
     return [(room_of(row), member_of(row[9:])) for row in rows]
 
 
+async def others(tx: Tx, room_ids: Sequence[str], user_id: str) -> dict[str, str]:
+    """For each direct room, who is in it besides the user; the notes room has nobody."""
+    rows = await tx.fetch(
+        "SELECT room_id, user_id FROM members WHERE room_id IN $1 AND user_id <> $2 AND left_seq IS NULL",
+        ids(room_ids),
+        id_to_bytes(user_id),
+    )
+    return {id_from_bytes(row[0]): id_from_bytes(row[1]) for row in rows}
+
+
 async def public_rooms(
-    tx: Tx, user_id: str, *, after: str, limit: int
+    tx: Tx, user_id: str, *, query: str, after: tuple[str, str] | None, limit: int
 ) -> list[tuple[str, str, str, int, bool]]:
-    """Public groups by title and id: id, title, topic, members, whether the user is one."""
+    """Public groups by title and id, after those: id, title, topic, members, whether the user is one."""
+    title, room_id = after or ("", "")
     rows = await tx.fetch(
         "SELECT r.id, r.title, r.topic, "
         "(SELECT COUNT(*) FROM members m WHERE m.room_id = r.id AND m.left_seq IS NULL), "
         "(SELECT COUNT(*) FROM members m WHERE m.room_id = r.id AND m.user_id = $1 AND m.left_seq IS NULL) "
-        "FROM rooms r WHERE r.kind = $2 AND r.visibility = $3 AND r.title > $4 ORDER BY "
-        "r.title, r.id LIMIT $5",
+        "FROM rooms r WHERE r.kind = $2 AND r.visibility = $3 AND (r.title > $4 OR (r.title "
+        "= $4 AND r.id > $5)) "
+        "AND LOWER(r.title) LIKE $6 ESCAPE '!' ORDER BY r.title, r.id LIMIT $7",
         id_to_bytes(user_id),
         RoomKind.GROUP,
         Visibility.PUBLIC,
-        after,
+        title,
+        id_to_bytes(room_id) if room_id else bytes(16),
+        f"%{_like(query.lower())}%",
         limit,
     )
     return [(id_from_bytes(row[0]), row[1], row[2], row[3], bool(row[4])) for row in rows]
+
+
+def _like(text: str) -> str:
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")

@@ -32,12 +32,12 @@ from common.protocol.pushes import (
 )
 from common.protocol.types import Mention, Message
 from server.chat.event import RoomCommandRecord
-from server.chat.model import ChatError, Membership, NoSuchRoomError, Room, StoredMessage
+from server.chat.model import EVERYBODY, ChatError, Membership, NoSuchRoomError, Room, StoredMessage
 from server.chat.ports import Deliver
 from server.chat.repository import messages as message_rows
 from server.chat.repository import rooms as room_rows
 from server.kernel.clock import Clock
-from server.kernel.database import Database, IntegrityError, Tx
+from server.kernel.database import Database, Tx
 from server.kernel.delivery import Answers, Origin, RoomDelivery
 
 log: Final = structlog.get_logger(__name__)
@@ -69,13 +69,22 @@ class CommitService:
     async def handle(self, records: Sequence[RoomCommandRecord]) -> None:
         """Commit a batch and publish it.
 
-        A batch that the database refuses is tried record by record; the one it refuses alone is
-        answered ``internal``. While the database is away the error goes up, and the bus hands the
-        batch over again; a sender's own time-out makes it "waiting".
+        A batch that fails is tried record by record; the one that fails alone is answered
+        ``internal``, logged and passed, or it would hold up those behind it for ever. While the
+        database is away or full the senders are told when to try again.
+
+        Raises:
+            BusUnavailableError: committed, but not all delivered. Handed over again, the batch
+                answers its origins; others find the gap by ``seq``.
         """
         try:
-            outcome = await self._database.write(_commit, records, self._clock.now_ms())
-        except (IntegrityError, ValueError, LookupError, TypeError):
+            outcome = await self._database.write(commit_batch, records, self._clock.now_ms())
+        except ParleyError as problem:
+            # Full or away: nothing was kept, and the sender is told when to try again.
+            outcome = Outcome()
+            for record in records:
+                refuse(outcome, record, problem)
+        except Exception:
             if len(records) > 1:
                 for record in records:
                     await self.handle((record,))
@@ -83,11 +92,6 @@ class CommitService:
             log.exception("command_refused_by_database")
             outcome = Outcome()
             refuse(outcome, records[0], ChatError(Code.INTERNAL, "the server could not store this"))
-        except ParleyError as problem:
-            # Full or away: nothing was kept, and the sender is told when to try again.
-            outcome = Outcome()
-            for record in records:
-                refuse(outcome, record, problem)
         for room_id, events in outcome.events.items():
             await self._deliver(RoomDelivery(room_id, events))
         for origin, pushes in outcome.answers.items():
@@ -102,7 +106,8 @@ def refuse(outcome: Outcome, record: RoomCommandRecord, why: ParleyError) -> Non
     )
 
 
-async def _commit(tx: Tx, records: Sequence[RoomCommandRecord], now_ms: int) -> Outcome:
+async def commit_batch(tx: Tx, records: Sequence[RoomCommandRecord], now_ms: int) -> Outcome:
+    """Apply the records in their order; a refused one is answered and leaves the others alone."""
     batch = _Batch(tx, now_ms)
     await batch.load(records)
     for record in records:
@@ -340,7 +345,8 @@ class _Batch:
     def _mention(self, mentions: list[Mention], room: Room, seq: int) -> None:
         key = id_to_bytes(room.id)
         self._mentioned.extend(
-            (id_to_bytes(mention.user_id), key, seq) for mention in mentions if mention.user_id is not None
+            (EVERYBODY if mention.user_id is None else id_to_bytes(mention.user_id), key, seq)
+            for mention in mentions
         )
 
     def _advance(self, room: Room, event: RoomEvent) -> None:

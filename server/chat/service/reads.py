@@ -7,12 +7,14 @@ from typing import Final
 
 import msgspec
 
+from common.errors import Code
+from common.ids import is_id
 from common.limits import SMALL_ROOM_MEMBERS, SYNC_MAX_EVENTS
 from common.protocol import rest
 from common.protocol.pushes import HistoryPage, RoomEvent, SyncEvents
 from common.protocol.requests import History, Sync
-from common.protocol.types import Head, Member, Preview, Role, RoomKind, User
-from server.chat.model import Membership, NoSuchRoomError, Room
+from common.protocol.types import Head, Member, Message, Preview, Role, RoomKind, User
+from server.chat.model import ChatError, Membership, NoSuchRoomError, Room
 from server.chat.ports import People
 from server.chat.repository import messages as message_rows
 from server.chat.repository import rooms as room_rows
@@ -63,12 +65,8 @@ class ReadService:
         crowds = await room_rows.crowd(tx, found)
         previews = await message_rows.previews(tx, found)
         mentions = await message_rows.unread_mentions(tx, user_id)
-        peers = {
-            member.room_id: member.user_id
-            for room, _ in places
-            if room.kind is RoomKind.DIRECT
-            for member in await self._others(tx, room.id, user_id)
-        }
+        direct = [room.id for room, _ in places if room.kind is RoomKind.DIRECT]
+        peers = await room_rows.others(tx, direct, user_id)
         wanted = {*peers.values(), *(preview.author_id for preview in previews.values()), user_id}
         people = await self._people(tx, list(wanted))
         return [
@@ -82,9 +80,6 @@ class ReadService:
             )
             for room, member in places
         ]
-
-    async def _others(self, tx: Tx, room_id: str, user_id: str) -> list[Membership]:
-        return [member for member in await room_rows.members_of(tx, room_id) if member.user_id != user_id]
 
     def _head(
         self,
@@ -134,49 +129,51 @@ class ReadService:
         return SyncEvents(request.id, room.id, room.seq, events)
 
     async def history(self, user_id: str, request: History) -> HistoryPage:
-        """A page of messages, folded."""
+        """A page of messages, folded.
+
+        Raises:
+            ChatError: ``bad_field`` for more than one of ``before``, ``after`` and ``around``.
+        """
+        if sum(bound is not None for bound in (request.before, request.after, request.around)) > 1:
+            raise ChatError(Code.BAD_FIELD, "only one of before, after and around")
         return await self._database.read(self._history, user_id, request)
 
     async def _history(self, tx: Tx, user_id: str, request: History) -> HistoryPage:
         room, member = await _place(tx, request.room_id, user_id)
-        first, limit = member.visible_from_seq, request.limit
+        first, end, limit = member.visible_from_seq, room.seq + 1, request.limit
+        older: list[Message] = []
+        newer: list[Message] = []
+        # The page is what lies on both sides of ``middle``: [from_seq, middle) and [middle, to_seq].
         if request.after is not None:
-            found = await message_rows.messages_after(
-                tx, room.id, after=request.after, visible_from=first, limit=limit
-            )
-            to_seq = found[-1].seq if len(found) == limit else room.seq
-            from_seq = max(request.after + 1, first)
+            middle = from_seq = min(max(request.after + 1, first), end)
+            newer, to_seq = await _newer(tx, room, middle, limit)
+        elif request.around is not None:
+            middle = min(max(request.around, first), end)
+            newer, to_seq = await _newer(tx, room, middle, (limit + 1) // 2)
+            older, from_seq = await _older(tx, room, middle, limit - len(newer), first)
         else:
-            before = (room.seq if request.before is None else min(request.before - 1, room.seq)) + 1
-            newer = []
-            if request.around is not None:
-                newer = await message_rows.messages_after(
-                    tx, room.id, after=request.around - 1, visible_from=first, limit=(limit + 1) // 2
-                )
-                before = max(request.around, first)
-            older = await message_rows.messages_before(
-                tx, room.id, before=before, visible_from=first, limit=limit - len(newer)
-            )
-            found = older + newer
-            from_seq = older[0].seq if len(older) == limit - len(newer) and older else first
-            to_seq = before - 1
-            if request.around is not None:
-                to_seq = newer[-1].seq if len(newer) == (limit + 1) // 2 else room.seq
+            middle = end if request.before is None else min(max(request.before, first), end)
+            older, from_seq = await _older(tx, room, middle, limit, first)
+            to_seq = middle - 1
+        found = older + newer
         return HistoryPage(
             request.id,
             room.id,
             found,
             from_seq,
-            max(to_seq, from_seq - 1),
+            to_seq,
             at_start=from_seq <= first or (bool(found) and found[0].msg_no == _BEGINNING),
             at_end=to_seq >= room.seq,
         )
 
-    async def members(self, user_id: str, room_id: str) -> rest.Members:
-        """Everyone in the room, owners and admins first; marks in small rooms."""
-        return await self._database.read(self._members, user_id, room_id)
+    async def members(self, user_id: str, room_id: str, *, after: str, limit: int) -> rest.Members:
+        """A page of those in the room, owners and admins first; marks in small rooms.
 
-    async def _members(self, tx: Tx, user_id: str, room_id: str) -> rest.Members:
+        ``after``: the user id that the page before ended with, or empty.
+        """
+        return await self._database.read(self._members, user_id, room_id, after, limit)
+
+    async def _members(self, tx: Tx, user_id: str, room_id: str, after: str, limit: int) -> rest.Members:
         await _place(tx, room_id, user_id)
         members = await room_rows.members_of(tx, room_id)
         people = await self._people(tx, [member.user_id for member in members])
@@ -192,14 +189,40 @@ class ReadService:
             for member in members
             if member.user_id in people
         ]
-        listed.sort(key=lambda member: (_RANK[member.role], member.user.display_name.casefold()))
-        return rest.Members(listed)
+        listed.sort(key=lambda one: (_RANK[one.role], one.user.display_name.casefold(), one.user.id))
+        start = next((i for i, member in enumerate(listed, 1) if member.user.id == after), 0)
+        page = listed[start : start + limit]
+        return rest.Members(page, page[-1].user.id if start + limit < len(listed) else None)
 
-    async def public_rooms(self, user_id: str, after: str, limit: int) -> rest.PublicRooms:
-        """Rooms that anyone may join, by title."""
-        rows = await self._database.read(room_rows.public_rooms, user_id, after=after, limit=limit + 1)
+    async def public_rooms(self, user_id: str, *, query: str, after: str, limit: int) -> rest.PublicRooms:
+        """Rooms that anyone may join and whose title holds ``query``, by title.
+
+        ``after``: what the page before gave as ``next_after``, or empty.
+        """
+        after_id, _, after_title = after.partition(":")
+        rows = await self._database.read(
+            room_rows.public_rooms,
+            user_id,
+            query=query,
+            after=(after_title, after_id) if is_id(after_id) else None,
+            limit=limit + 1,
+        )
         page = [rest.PublicRoom(*row) for row in rows[:limit]]
-        return rest.PublicRooms(page, page[-1].title if len(rows) > limit else None)
+        return rest.PublicRooms(page, f"{page[-1].id}:{page[-1].title}" if len(rows) > limit else None)
+
+
+async def _newer(tx: Tx, room: Room, middle: int, limit: int) -> tuple[list[Message], int]:
+    """Messages from ``middle`` on, and the last ``seq`` that they cover."""
+    found = await message_rows.messages_after(tx, room.id, after=middle - 1, visible_from=1, limit=limit)
+    return found, found[-1].seq if len(found) == limit else room.seq
+
+
+async def _older(tx: Tx, room: Room, middle: int, limit: int, first: int) -> tuple[list[Message], int]:
+    """Messages before ``middle``, and the first ``seq`` that they cover."""
+    if limit == 0:
+        return [], middle
+    found = await message_rows.messages_before(tx, room.id, before=middle, visible_from=first, limit=limit)
+    return found, found[0].seq if len(found) == limit else first
 
 
 async def _place(tx: Tx, room_id: str, user_id: str) -> tuple[Room, Membership]:

@@ -1,0 +1,1 @@
+"""The screens. A view receives services by their Protocols and shows what they tell."""

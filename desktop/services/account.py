@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
@@ -17,12 +15,11 @@ from common.ids import short_key
 from common.protocol import rest
 from common.protocol.types import HistoryAccess, Role, Visibility
 from desktop.net.link import Link, Phase, Transport
-from desktop.net.pin import PinnedContext
 from desktop.net.problems import NetError
-from desktop.net.rest import RestClient, look
+from desktop.net.rest import look
 from desktop.net.socket import open_socket
 from desktop.net.tasks import TaskOwner
-from desktop.net.tokens import Tokens
+from desktop.services.account_parts import AccountParts
 from desktop.services.calls import Calls
 from desktop.services.coalesce import Coalescer
 from desktop.services.core import Core
@@ -41,24 +38,8 @@ from desktop.services.state import (
 from desktop.services.state import Link as LinkKind
 from desktop.services.timeline import TimelineService
 from desktop.services.words import service_error
-from desktop.storage.cache import Applied, Loaded
-from desktop.storage.outbox import Draft, set_text
-from desktop.storage.profile import AccountRecord
-from desktop.storage.worker import Worker
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountParts:
-    """What an account is made of; tests give their own."""
-
-    record: AccountRecord
-    worker: Worker
-    loaded: Loaded
-    drafts: list[Draft]
-    client: RestClient
-    context: PinnedContext | None
-    tokens: Tokens
-    folder: Path
+from desktop.storage.cache import Applied
+from desktop.storage.outbox import set_text
 
 
 class AccountService(QObject):

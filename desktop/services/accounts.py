@@ -20,7 +20,8 @@ from desktop.net.problems import NetError
 from desktop.net.rest import RestClient, look
 from desktop.net.tasks import TaskOwner
 from desktop.net.tokens import Tokens
-from desktop.services.account import AccountParts, AccountService
+from desktop.services.account import AccountService
+from desktop.services.account_parts import AccountParts
 from desktop.services.api import Account
 from desktop.services.state import ServerFound, ServiceError
 from desktop.services.words import service_error, tr

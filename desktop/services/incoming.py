@@ -11,6 +11,7 @@ from common.protocol.pushes import Push
 from common.protocol.types import Head
 from desktop.services.rooms import Room
 from desktop.storage import cache
+from desktop.storage.worker import Connection
 
 if TYPE_CHECKING:
     from desktop.services.core import Core
@@ -102,7 +103,7 @@ class Incoming:
             users = self._core.people.all()
             epoch = push.history_epoch
 
-            def job(db: Any) -> None:  # noqa: ANN401 - a connection, and services know no sqlite3
+            def job(db: Connection) -> None:
                 cache.start_epoch(db, epoch)
                 cache.save_users(db, users)
 

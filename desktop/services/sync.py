@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -16,7 +15,7 @@ from desktop.net.link import Link
 from desktop.net.session import Answer
 from desktop.storage.cache import Applied, apply_events, forget_rows, merge_page
 from desktop.storage.fold import MessageChange
-from desktop.storage.worker import Worker
+from desktop.storage.worker import Connection, Worker
 
 log: Final = logging.getLogger(__name__)
 
@@ -168,7 +167,7 @@ class StreamSync:
         }
         me = self._me
 
-        def job(db: sqlite3.Connection) -> list[Applied]:
+        def job(db: Connection) -> list[Applied]:
             return [
                 merge_page(db, step, me, recent[step.room_id])
                 if isinstance(step, HistoryPage)

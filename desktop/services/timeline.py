@@ -15,18 +15,9 @@ from desktop.net.tasks import TaskOwner
 from desktop.services.core import Core
 from desktop.services.render import Renderer
 from desktop.services.state import MessageItem, SendState, TimelineItem
-from desktop.storage.cache import (
-    START,
-    Applied,
-    Page,
-    Row,
-    read_after,
-    read_around,
-    read_before,
-    read_tail,
-)
+from desktop.storage.cache import START, Applied, Page, Row, read_after, read_around, read_before, read_tail
 from desktop.storage.outbox import Draft
-from desktop.storage.worker import StorageError
+from desktop.storage.worker import Connection, StorageError
 
 log: Final = logging.getLogger(__name__)
 
@@ -286,7 +277,7 @@ class TimelineService(QObject):
     async def _first_page(self, unread: int, read: int) -> Page | None:
         room_id = self._room_id
 
-        def job(db: Any) -> Page | None:  # noqa: ANN401 - a connection, and services know no sqlite3
+        def job(db: Connection) -> Page | None:
             around = None
             if unread:
                 around = read_around(db, room_id, max(1, read), before=CONTEXT, after=ROWS_MAX - CONTEXT)

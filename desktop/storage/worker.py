@@ -21,7 +21,10 @@ from desktop.storage.schema import prepare
 T = TypeVar("T")
 log: Final = logging.getLogger(__name__)
 
-Job = Callable[[sqlite3.Connection], T]
+Connection = sqlite3.Connection
+"""What a job is given; who writes jobs elsewhere names it by this, and knows no sqlite3."""
+
+Job = Callable[[Connection], T]
 WAITING_MAX: Final = 10_000
 
 

@@ -52,6 +52,7 @@ log: Final = structlog.get_logger(__name__)
 DATABASE_FILE: Final = "parley.db"
 _STOP_TIMEOUT_S: Final = 15.0
 _BACKLOG: Final = 1_024
+_RECEIPTS_AT_ONCE: Final = 4_096
 
 
 class PortBusyError(Exception):
@@ -119,6 +120,7 @@ class Server:
         bus, presence = MemoryBus(), MemoryPresence()
         publisher = DeliveryPublisher(bus=bus, presence=presence)
         relay = OutboxRelay(database=database, bus=bus, deliver=publisher.deliver, topics=[SESSION_REVOKED])
+        limiter = MemoryLimiter(clock)
         reads = ReadService(database=database, people=user_rows.users_by_id)
         rooms = RoomService(
             database=database,
@@ -126,6 +128,7 @@ class Server:
             people=user_rows.users_by_id,
             accounts=user_rows.AccountStream(),
             reads=reads,
+            limiter=limiter,
             kick=relay.kick,
             limits=settings.limits,
         )
@@ -134,7 +137,7 @@ class Server:
         users = UsersService(
             database=database,
             clock=clock,
-            limiter=MemoryLimiter(clock),
+            limiter=limiter,
             hasher=hasher,
             tokens=_tokens(keys, identity.server_id, clock),
             residence=rooms,
@@ -159,9 +162,9 @@ class Server:
         self._gateway = gateway
         posts = PostService(database=database, clock=clock, kick=relay.kick)
         commit = CommitService(database=database, clock=clock, deliver=publisher.deliver)
-        marks = MarkService(database=database, deliver=publisher.deliver)
+        marks = MarkService(database=database, accounts=user_rows.AccountStream(), deliver=publisher.deliver)
         bus.subscribe(MESSAGE_SENT, "chat", commit.handle)
-        bus.subscribe(RECEIPT, "chat", marks.handle_receipts)
+        bus.subscribe(RECEIPT, "chat", marks.handle_receipts, max_batch=_RECEIPTS_AT_ONCE)
         bus.subscribe(USER_TYPING, "chat", marks.handle_typing)
         bus.subscribe(SESSION_REVOKED, "gateway", _revoker(users, gateway))
         bus.read_partition(DELIVERED, gateway.ordinal, gateway.deliver)

@@ -254,7 +254,7 @@ class Marks(_Push, frozen=True, tag="marks"):
 
 
 class MinMarks(_Push, frozen=True, tag="marks.min"):
-    """The lowest marks of a room of more than 50 members grew."""
+    """The lowest marks of a room grew; in rooms of more than 50 members all that is told of others."""
 
     room_id: RoomId
     min_delivered: Mark

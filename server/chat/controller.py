@@ -123,7 +123,7 @@ class RoomController(Controller):
         identity: Identity,
     ) -> Head:
         """Add people."""
-        return await rooms.add_members(identity.user_id, room_id, data.user_ids)
+        return await rooms.add_members(identity.user_id, room_id, data)
 
     @delete("/{room_id:str}/members/{member_id:str}", status_code=204)
     async def remove(
@@ -146,7 +146,7 @@ class RoomController(Controller):
         identity: Identity,
     ) -> Head:
         """Give a role."""
-        return await rooms.set_role(identity.user_id, room_id, member_id, data.role)
+        return await rooms.set_role(identity.user_id, room_id, member_id, data)
 
     @get("/{room_id:str}/messages")
     async def messages(

@@ -25,6 +25,13 @@ class NoSuchRoomError(ChatError):
         super().__init__(Code.NOT_FOUND, "there is no such room")
 
 
+class IdReusedError(ChatError):
+    """The key of one request on another."""
+
+    def __init__(self) -> None:
+        super().__init__(Code.ID_REUSED, "this client_msg_id was used for another request")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
     """A row of ``rooms``; ``seq`` and ``msg_no`` are its heads."""

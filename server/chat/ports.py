@@ -26,6 +26,10 @@ class AccountStream(Protocol):
         """The event that ``make`` builds for its ``account_seq``, stored."""
         ...
 
+    async def heads(self, tx: Tx, user_ids: Sequence[str]) -> dict[str, int]:
+        """The last ``account_seq`` of each user that exists."""
+        ...
+
 
 Deliver = Callable[[Delivery], Awaitable[None]]
 """Hands a delivery to the gateways concerned, after commit."""

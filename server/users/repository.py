@@ -200,6 +200,13 @@ class AccountStream:
         )
         return event
 
+    async def heads(self, tx: Tx, user_ids: Sequence[str]) -> dict[str, int]:
+        """The last ``seq`` of each user that exists."""
+        rows = await tx.fetch(
+            "SELECT id, account_seq FROM users WHERE id IN $1", [id_to_bytes(i) for i in user_ids]
+        )
+        return {id_from_bytes(row[0]): row[1] for row in rows}
+
     async def after(self, tx: Tx, user_id: str, seq: int, limit: int) -> tuple[int, list[AccountEvent]]:
         """The stream's head, and the events after ``seq``."""
         key = id_to_bytes(user_id)

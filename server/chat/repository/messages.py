@@ -318,6 +318,17 @@ async def unread_mentions(tx: Tx, user_id: str) -> dict[str, int]:
     return {id_from_bytes(row[0]): row[1] for row in rows}
 
 
+async def mentions_after(tx: Tx, room_id: str, user_id: str, seq: int) -> int:
+    """Messages of a room after ``seq`` that mention the user or everybody."""
+    row = await tx.fetch_one(
+        "SELECT COUNT(DISTINCT seq) FROM mentions WHERE user_id IN $1 AND room_id = $2 AND seq > $3",
+        [id_to_bytes(user_id), EVERYBODY],
+        id_to_bytes(room_id),
+        seq,
+    )
+    return 0 if row is None else int(row[0])
+
+
 async def msg_no_at(tx: Tx, room_id: str, seq: int) -> int:
     """The ``msg_no`` of the last message up to ``seq``, or 0."""
     row = await tx.fetch_one(

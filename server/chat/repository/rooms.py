@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -15,6 +16,9 @@ MEMBER: Final = (
     "m.room_id, m.user_id, m.joined_seq, m.role, m.visible_from_seq, m.delivered_seq, "
     "m.read_seq, m.read_msg_no"
 )
+
+
+_ROOMS_AT_ONCE: Final = 16
 
 
 def room_of(row: Row) -> Room:
@@ -111,16 +115,28 @@ async def membership(tx: Tx, room_id: str, user_id: str) -> Membership | None:
     return None if row is None else member_of(row)
 
 
-async def memberships(
-    tx: Tx, room_ids: Iterable[str], user_ids: Iterable[str]
-) -> dict[tuple[str, str], Membership]:
-    """Today's memberships of any of these users in any of these rooms, by (room, user)."""
-    rows = await tx.fetch(
-        f"SELECT {MEMBER} FROM members m WHERE m.room_id IN $1 AND m.user_id IN $2 AND m.left_seq IS NULL",
-        ids(room_ids),
-        ids(user_ids),
-    )
-    return {(member.room_id, member.user_id): member for member in map(member_of, rows)}
+async def memberships(tx: Tx, places: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Membership]:
+    """Today's memberships among these (room, user) places."""
+    wanted = set(places)
+    by_room = defaultdict[str, list[str]](list)
+    for room_id, user_id in wanted:
+        by_room[room_id].append(user_id)
+    rooms_left = list(by_room)
+    found: dict[tuple[str, str], Membership] = {}
+    # The database looks up every room with every user: a few rooms at a time keep that near the places.
+    while rooms_left:
+        some, rooms_left = rooms_left[:_ROOMS_AT_ONCE], rooms_left[_ROOMS_AT_ONCE:]
+        users = {user_id for room_id in some for user_id in by_room[room_id]}
+        rows = await tx.fetch(
+            f"SELECT {MEMBER} FROM members m WHERE m.room_id IN $1 AND m.user_id IN $2 "
+            "AND m.left_seq IS NULL",
+            ids(some),
+            ids(users),
+        )
+        for member in map(member_of, rows):
+            if (member.room_id, member.user_id) in wanted:
+                found[member.room_id, member.user_id] = member
+    return found
 
 
 async def members_of(tx: Tx, room_id: str) -> list[Membership]:

@@ -32,7 +32,15 @@ from common.protocol.pushes import (
 )
 from common.protocol.types import Mention, Message
 from server.chat.event import RoomCommandRecord
-from server.chat.model import EVERYBODY, ChatError, Membership, NoSuchRoomError, Room, StoredMessage
+from server.chat.model import (
+    EVERYBODY,
+    ChatError,
+    IdReusedError,
+    Membership,
+    NoSuchRoomError,
+    Room,
+    StoredMessage,
+)
 from server.chat.ports import Deliver
 from server.chat.repository import messages as message_rows
 from server.chat.repository import rooms as room_rows
@@ -147,8 +155,8 @@ class _Batch:
         self._sent = await message_rows.sent_before(self._tx, keys)
         if any(type(record.request) is not requests.MessageSend for record in records):
             self._done = await message_rows.done_before(self._tx, keys)
-        users = {record.user_id for record in records}
-        self._members = await room_rows.memberships(self._tx, room_ids, users)
+        places = {(record.request.room_id, record.user_id) for record in records}
+        self._members = await room_rows.memberships(self._tx, places)
 
     async def apply(self, record: RoomCommandRecord) -> None:
         """One command.
@@ -167,7 +175,7 @@ class _Batch:
         key, digest = (room.id, record.user_id, request.client_msg_id), request_hash(request)
         if (known := self._done.get(key)) is not None:
             if known[0] != digest:
-                raise _reused()
+                raise IdReusedError
             self.outcome.answers[record.origin].append(Ok(request.id, known[1]))
             return
         event = await self._change(request, room, member)
@@ -236,7 +244,7 @@ class _Batch:
     ) -> None:
         """The same again gives the message as it is now, to the one who asks."""
         if known[0] != digest:
-            raise _reused()
+            raise IdReusedError
         await self._store()
         message = await message_rows.message(self._tx, request.room_id, known[1])
         if message is not None:
@@ -337,7 +345,7 @@ class _Batch:
         if any(mention.start + mention.len > len(body) for mention in mentions):
             raise ChatError(Code.BAD_FIELD, "a mention lies outside the message")
         named = {mention.user_id for mention in mentions if mention.user_id is not None}
-        found = await room_rows.memberships(self._tx, (room.id,), named)
+        found = await room_rows.memberships(self._tx, ((room.id, user_id) for user_id in named))
         if len(found) != len(named):
             raise ChatError(Code.BAD_FIELD, "only members can be mentioned")
         return mentions
@@ -361,7 +369,3 @@ class _Batch:
         if self._mentioned:
             await message_rows.add_mentions(self._tx, self._mentioned)
             self._mentioned.clear()
-
-
-def _reused() -> ChatError:
-    return ChatError(Code.ID_REUSED, "this client_msg_id was used for another request")

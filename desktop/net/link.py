@@ -14,11 +14,11 @@ from typing import Final, Protocol
 
 from common.errors import Code, ParleyError
 from common.protocol import requests
-from common.protocol.codec import FrameError, decode_push, frame_of, lines_of
+from common.protocol.codec import decode_push, frame_of
 from common.protocol.pushes import Push
 from common.protocol.requests import Request
 from desktop.net.backoff import Backoff
-from desktop.net.problems import KeyChangedError, NetError, NotParleyError, SignedOutError, VersionError
+from desktop.net.problems import KeyChangedError, NetError, SignedOutError, VersionError
 from desktop.net.session import REQUEST_TIMEOUT_S, Answer, Ending, OnAnswer, Session, Stage
 from desktop.net.tasks import TaskOwner
 
@@ -251,8 +251,6 @@ class Link:
             while (frame := await transport.receive()) is not None:
                 session.progress(self._clock())
                 await self._take(session, frame)
-        except FrameError as problem:
-            raise NotParleyError(f"The server sent something unreadable ({problem.message}).") from problem
         finally:
             self._session = None
             for helper in helpers:
@@ -262,11 +260,11 @@ class Link:
         return ending, session.retry_after_s
 
     async def _take(self, session: Session, frame: bytes) -> None:
-        """Decode in bounded steps and hand on what the account should see."""
+        """Decode in bounded steps, hand on what the account should see, pass over unreadable lines."""
         batch: list[Push] = []
         step_ends = time.perf_counter() + STEP_S
-        for line in lines_of(frame):
-            push = decode_push(line)
+        for line in frame.split(b"\n"):
+            push = decode_push(line) if line else None
             if push is not None:
                 was_ready = session.stage is Stage.READY
                 if session.receive(push):

@@ -152,7 +152,8 @@ class RestClient:
                 verify=self._context if self._context is not None else False,
                 trust_env=False,
                 timeout=httpx2.Timeout(TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
-                limits=httpx2.Limits(max_connections=4, max_keepalive_connections=2),
+                # Calls are rare, and an idle TLS connection that nobody reads holds up a server that stops.
+                limits=httpx2.Limits(max_connections=4, max_keepalive_connections=0),
                 headers={"accept": "application/json"},
             )
         return self._client

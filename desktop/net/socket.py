@@ -7,7 +7,6 @@ import socket
 import ssl
 from typing import TYPE_CHECKING, Final
 
-from common import limits
 from common.address import Address
 from desktop.net.pin import NoIdentityError, PinnedContext, WrongIdentityError
 from desktop.net.problems import (
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 OPEN_TIMEOUT_S: Final = 10.0
 PING_S: Final = 15.0
 """Ping every 15 s and wait 15 s: a half-open connection is noticed within 30 s."""
+ANSWER_MAX_BYTES: Final = 16 * 1024 * 1024
+"""A page of history or a sync is one line, which goes alone and may be larger than a shared frame."""
 BROKEN: Final = 1006
 
 
@@ -81,7 +82,7 @@ async def open_socket(address: Address, *, context: PinnedContext | None) -> Soc
             server_hostname=address.host if context is not None else None,
             proxy=None,
             compression=None,
-            max_size=limits.FRAME_MAX_BYTES,
+            max_size=ANSWER_MAX_BYTES,
             open_timeout=OPEN_TIMEOUT_S,
             ping_interval=PING_S,
             ping_timeout=PING_S,

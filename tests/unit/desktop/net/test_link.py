@@ -185,7 +185,9 @@ async def test_an_unreachable_server_is_tried_again(bench: Bench) -> None:
     assert bench.phases.count(Phase.WAITING) == 3
 
 
-async def test_an_unreadable_frame_ends_the_connection_not_the_link(bench: Bench) -> None:
+async def test_unreadable_lines_are_passed_over(bench: Bench) -> None:
     transport = await bench.online()
-    transport._frames.put_nowait(b"\xff\xfe")
-    await bench.online(2)
+    transport._frames.put_nowait(b'\xff\xfe\n{"type":"from.the.future"}\n\nnonsense')
+    transport.push(pushes.ServerClosing(1))
+    await until(lambda: len(bench.pushes) == 3)
+    assert bench.link.phase is Phase.ONLINE

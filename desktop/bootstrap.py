@@ -1,0 +1,79 @@
+"""The one composition function of the desktop: services meet views here, and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtWidgets import QApplication
+
+from desktop.net.tasks import TaskOwner
+from desktop.services.accounts import AccountsService
+from desktop.services.host import DEFAULT_PORT, EVERYWHERE, HostedServer, HostService, HostSettings
+from desktop.services.state import ServiceError
+from desktop.storage.profile import Profile
+from desktop.ui.theme import apply, system_tokens
+from desktop.views.context import Context
+from desktop.views.window import MainWindow
+
+
+class Desktop:
+    """The program: ``show`` paints the first window, ``run`` fills it, ``close`` ends all in order."""
+
+    def __init__(self, folder: Path, *, bind: str = EVERYWHERE, port: int | None = None) -> None:
+        profile = Profile(folder)
+        self.accounts = AccountsService(profile)
+        self.host = HostService(
+            profile=profile,
+            accounts=self.accounts,
+            start_server=_start_server,
+            bind=bind,
+            port=DEFAULT_PORT if port is None else port,
+        )
+        self._profile = profile
+        self._tasks = TaskOwner("desktop")
+        self._context = Context(accounts=self.accounts, host=self.host, settings=profile, tasks=self._tasks)
+        self.window: MainWindow | None = None
+
+    def show(self) -> MainWindow:
+        """The first window, before anything is loaded."""
+        tokens = system_tokens()
+        app = QApplication.instance()
+        if isinstance(app, QApplication):
+            apply(app, tokens)
+        self.window = MainWindow(self._context, tokens)
+        self.window.show()
+        return self.window
+
+    async def run(self) -> None:
+        """Open what the profile knows and start the server that it hosts."""
+        await self.accounts.start()
+        if self.host.exists:
+            try:
+                await self.host.start()
+            except ServiceError as problem:
+                self.accounts.notice.emit(problem.text)
+
+    async def close(self) -> None:
+        """Write what is unsaved, stop the server, end what runs."""
+        await self._tasks.close()
+        await self.accounts.close()
+        await self.host.close()
+        self._profile.close()
+
+
+async def _start_server(settings: HostSettings) -> HostedServer:
+    # Only hosting pays for importing the server.
+    from desktop.embedded_host import start_server
+
+    return await start_server(settings)
+
+
+async def run_until(closed: Callable[[], asyncio.Future[None]], desktop: Desktop) -> None:
+    """Run the program until ``closed``; an error in starting it is not the end of the window."""
+    try:
+        await desktop.run()
+        await closed()
+    finally:
+        await desktop.close()

@@ -1,0 +1,71 @@
+"""A room's messages as a Qt model."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+
+from desktop.services.api import Timeline
+from desktop.services.state import NoticeItem, TimelineItem
+from desktop.ui.times import clock_time
+
+ITEM_ROLE = Qt.ItemDataRole.UserRole
+BEFORE_ROLE = Qt.ItemDataRole.UserRole + 1
+"""The item in the row before, or None."""
+_Index = QModelIndex | QPersistentModelIndex
+_NOWHERE = QModelIndex()
+
+
+class TimelineModel(QAbstractListModel):
+    """A copy of the timeline's window, changed as its signals say."""
+
+    def __init__(self, timeline: Timeline, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._timeline = timeline
+        self._items: list[TimelineItem] = list(timeline.items)
+        timeline.reset.connect(self._reset)
+        timeline.inserted.connect(self._inserted)
+        timeline.removed.connect(self._removed)
+        timeline.updated.connect(self._updated)
+
+    def rowCount(self, parent: _Index = _NOWHERE) -> int:
+        return 0 if parent.isValid() else len(self._items)
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        if not index.isValid():
+            return None
+        item = self._items[index.row()]
+        if role == ITEM_ROLE:
+            return item
+        if role == BEFORE_ROLE:
+            return self._items[index.row() - 1] if index.row() else None
+        if role in {Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole}:
+            if isinstance(item, NoticeItem):
+                return item.text
+            return f"{item.author.name}, {clock_time(item.sent_at_ms)}: {item.body}"
+        return None
+
+    def _reset(self) -> None:
+        self.beginResetModel()
+        self._items = list(self._timeline.items)
+        self.endResetModel()
+
+    def _inserted(self, first: int, count: int) -> None:
+        self.beginInsertRows(QModelIndex(), first, first + count - 1)
+        self._items[first:first] = self._timeline.items[first : first + count]
+        self.endInsertRows()
+        self._touch(first + count)
+
+    def _removed(self, first: int, count: int) -> None:
+        self.beginRemoveRows(QModelIndex(), first, first + count - 1)
+        del self._items[first : first + count]
+        self.endRemoveRows()
+        self._touch(first)
+
+    def _updated(self, row: int) -> None:
+        self._items[row] = self._timeline.items[row]
+        self._touch(row)
+
+    def _touch(self, row: int) -> None:
+        """A row's look depends on the one before it."""
+        if row < len(self._items):
+            self.dataChanged.emit(self.index(row), self.index(row))

@@ -1,0 +1,157 @@
+"""Tokens made into Qt's palette and style sheet."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QGuiApplication, QPalette
+from PySide6.QtWidgets import QApplication
+
+from desktop.ui.fonts import BODY_PX
+from desktop.ui.tokens import CONTRAST, DARK, LIGHT, RADIUS_BUBBLE, RADIUS_CONTROL, Tokens
+
+_PROPERTY: Final = "parley_tokens"
+
+
+class Theme(StrEnum):
+    """What the person chose."""
+
+    SYSTEM = "system"
+    LIGHT = "light"
+    DARK = "dark"
+    CONTRAST = "contrast"
+
+
+def tokens_of(theme: Theme) -> Tokens:
+    """Its table; of the system's choice where that is followed."""
+    chosen = {Theme.LIGHT: LIGHT, Theme.DARK: DARK, Theme.CONTRAST: CONTRAST}.get(theme)
+    return chosen or system_tokens()
+
+
+def system_tokens() -> Tokens:
+    """What the system's colour scheme asks for."""
+    dark = QGuiApplication.styleHints().colorScheme() is Qt.ColorScheme.Dark
+    return DARK if dark else LIGHT
+
+
+def tokens() -> Tokens:
+    """What was applied last; what is painted reads it, as it would Qt's palette."""
+    app = QApplication.instance()
+    found = None if app is None else app.property(_PROPERTY)
+    return found if isinstance(found, Tokens) else LIGHT
+
+
+def apply(app: QApplication, tokens: Tokens) -> None:
+    """Make every window of the program look like ``tokens``."""
+    app.setProperty(_PROPERTY, tokens)
+    palette = QPalette()
+    for role, colour in {
+        QPalette.ColorRole.Window: tokens.background,
+        QPalette.ColorRole.WindowText: tokens.text,
+        QPalette.ColorRole.Base: tokens.surface,
+        QPalette.ColorRole.Text: tokens.text,
+        QPalette.ColorRole.PlaceholderText: tokens.muted,
+        QPalette.ColorRole.Button: tokens.surface,
+        QPalette.ColorRole.ButtonText: tokens.text,
+        QPalette.ColorRole.Highlight: tokens.accent,
+        QPalette.ColorRole.HighlightedText: tokens.on_accent,
+    }.items():
+        palette.setColor(role, QColor(colour))
+    app.setPalette(palette)
+    app.setStyleSheet(_sheet(tokens))
+
+
+def _sheet(t: Tokens) -> str:
+    return _ground(t) + _words(t) + _controls(t) + _lists(t)
+
+
+def _ground(t: Tokens) -> str:
+    return f"""
+    QWidget {{ color: {t.text}; font-size: {BODY_PX}px; }}
+    QMainWindow, QWidget#page {{ background: {t.background}; }}
+    QWidget#side {{ background: {t.side}; }}
+    QWidget#rail {{ background: {t.background}; border-right: 1px solid {t.line}; }}
+    QWidget#header {{ background: {t.side}; border-bottom: 1px solid {t.line}; }}
+    QFrame#panel {{ background: {t.surface}; border: 1px solid {t.line}; border-radius: {RADIUS_BUBBLE}px; }}
+    QFrame#panel[flat="true"] {{ border: none; border-radius: 0; }}
+    QFrame#card {{ background: {t.field}; border: 1px solid {t.line}; border-radius: {RADIUS_CONTROL}px; }}
+    QFrame#line {{ background: {t.line}; border: none; max-height: 1px; min-height: 1px; }}
+    QSplitter::handle {{ background: {t.line}; }}
+    QSplitter::handle:hover {{ background: {t.accent}; }}
+    QScrollArea, QScrollArea > QWidget > QWidget#inside {{ background: transparent; }}
+    QToolTip {{ background: {t.surface}; color: {t.text}; border: 1px solid {t.line}; padding: 4px; }}
+    """
+
+
+def _words(t: Tokens) -> str:
+    return f"""
+    QLabel {{ background: transparent; }}
+    QLabel#title {{ font-size: 24px; font-weight: 700; }}
+    QLabel#heading {{ font-size: 16px; font-weight: 600; }}
+    QLabel#name {{ font-size: 14px; font-weight: 600; }}
+    QLabel#muted {{ color: {t.muted}; font-size: 13px; }}
+    QLabel#caption {{ color: {t.muted}; font-size: 12px; }}
+    QLabel#section {{ color: {t.muted}; font-size: 12px; font-weight: 600; }}
+    QLabel#key {{ font-size: 16px; font-weight: 600; letter-spacing: 1px; }}
+    QLabel#error {{ color: {t.danger}; font-size: 13px; }}
+    QLabel#good {{ color: {t.ok}; font-size: 13px; }}
+    QLabel#bar, QWidget#bar {{ background: {t.selection}; }}
+    QLabel#bar {{ padding: 6px 20px; font-size: 13px; }}
+    QLabel#barText {{ font-size: 13px; }}
+    """
+
+
+def _controls(t: Tokens) -> str:
+    return f"""
+    QLineEdit {{ background: {t.surface}; border: 1px solid {t.line}; border-radius: {RADIUS_CONTROL}px;
+        padding: 0 12px; min-height: 38px; selection-background-color: {t.accent};
+        selection-color: {t.on_accent}; }}
+    QLineEdit:focus, QPlainTextEdit:focus {{ border: 1px solid {t.accent}; }}
+    QPlainTextEdit {{ background: {t.surface}; border: 1px solid {t.line};
+        border-radius: {RADIUS_BUBBLE}px; padding: 8px; }}
+    QPushButton {{ border: 1px solid {t.line}; border-radius: {RADIUS_CONTROL}px; min-height: 38px;
+        padding: 0 14px; font-weight: 600; background: transparent; }}
+    QPushButton:hover {{ background: {t.hover}; }}
+    QPushButton:focus {{ border: 1px solid {t.accent}; }}
+    QPushButton#primary {{ background: {t.accent}; color: {t.on_accent}; border: 1px solid {t.accent}; }}
+    QPushButton#primary:focus {{ border: 2px solid {t.text}; }}
+    QPushButton#primary:disabled {{ background: {t.field}; border-color: {t.line}; color: {t.muted}; }}
+    QPushButton#danger {{ color: {t.danger}; }}
+    QPushButton#danger:focus {{ border: 1px solid {t.danger}; }}
+    QPushButton:disabled {{ color: {t.muted}; }}
+    QPushButton#link {{ border: none; color: {t.accent}; min-height: 24px; padding: 0 2px; font-size: 13px;
+        background: transparent; text-align: left; }}
+    QPushButton#link:hover, QPushButton#link:focus {{ text-decoration: underline; }}
+    QPushButton#jump {{ background: {t.field}; border: 1px solid {t.field}; color: {t.muted};
+        font-weight: 400; text-align: left; padding: 0 12px; min-height: 34px; }}
+    QPushButton#jump:focus {{ border: 1px solid {t.accent}; }}
+    QToolButton#icon {{ border: 1px solid transparent; border-radius: 8px; background: transparent; }}
+    QToolButton#icon:hover, QToolButton#icon:checked {{ background: {t.hover}; }}
+    QToolButton#icon:focus {{ border: 1px solid {t.accent}; }}
+    QToolButton#icon::menu-indicator {{ image: none; }}
+    QCheckBox, QRadioButton {{ spacing: 8px; min-height: 28px; }}
+    QCheckBox:focus, QRadioButton:focus {{ color: {t.accent}; }}
+    QComboBox {{ background: {t.surface}; border: 1px solid {t.line}; border-radius: {RADIUS_CONTROL}px;
+        padding: 0 12px; min-height: 34px; }}
+    QComboBox:focus {{ border: 1px solid {t.accent}; }}
+    QComboBox QAbstractItemView {{ background: {t.surface}; selection-background-color: {t.selection};
+        selection-color: {t.text}; border: 1px solid {t.line}; }}
+    """
+
+
+def _lists(t: Tokens) -> str:
+    return f"""
+    QListView {{ border: none; background: transparent; outline: none; }}
+    QMenu {{ background: {t.surface}; border: 1px solid {t.line}; padding: 4px; }}
+    QMenu::item {{ padding: 6px 20px 6px 12px; border-radius: 6px; }}
+    QMenu::item:selected {{ background: {t.selection}; }}
+    QMenu::item:disabled {{ color: {t.muted}; }}
+    QMenu::separator {{ height: 1px; background: {t.line}; margin: 4px 8px; }}
+    QScrollBar:vertical {{ background: transparent; width: 10px; margin: 0; }}
+    QScrollBar::handle:vertical {{ background: {t.line}; border-radius: 3px; min-height: 32px; margin: 2px; }}
+    QScrollBar::handle:vertical:hover {{ background: {t.muted}; }}
+    QScrollBar::add-line, QScrollBar::sub-line {{ height: 0; width: 0; }}
+    QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
+    """

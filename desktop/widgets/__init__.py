@@ -1,0 +1,1 @@
+"""Reusable pieces of windows that know no service."""

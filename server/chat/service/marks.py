@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
@@ -38,7 +37,7 @@ class MarkService:
         self._accounts = accounts
         self._deliver = deliver
         self._pace_s = pace_s
-        self._told: dict[str, MinMarks] = {}
+        self._told: dict[str, Marks | MinMarks] = {}
 
     async def handle_receipts(self, records: Sequence[ReceiptRecord]) -> None:
         """Marks only grow, up to the head; receipts for rooms one is not in are dropped."""
@@ -67,10 +66,9 @@ class MarkService:
             for key, member in members.items()
             if (fresh := await _moved(tx, rooms[key[0]], member, wanted[key])) != member
         ]
-        if not moved:
-            return []
         await room_rows.save_marks(tx, moved)
-        by_room = defaultdict[str, list[Membership]](list)
+        # Also where nothing moved: sending and leaving raise the minimum too, without a word of it.
+        by_room: dict[str, list[Membership]] = {room_id: [] for room_id, _ in members}
         for member in moved:
             by_room[member.room_id].append(member)
         crowds = await room_rows.crowd(tx, by_room)
@@ -103,14 +101,11 @@ class MarkService:
     def _is_news(self, delivery: MarksDelivery) -> bool:
         """Whether it says more than a minimum that was told already."""
         lowest = delivery.marks[-1]
-        if len(delivery.marks) > 1 or not isinstance(lowest, MinMarks):
-            return True
-        if self._told.get(delivery.room_id) == lowest:
-            return False
-        if len(self._told) >= _TOLD_MAX:
+        known = self._told.get(delivery.room_id)
+        if known is None and len(self._told) >= _TOLD_MAX:
             self._told.clear()
         self._told[delivery.room_id] = lowest
-        return True
+        return len(delivery.marks) > 1 or known != lowest
 
 
 async def _moved(tx: Tx, room: Room, member: Membership, wanted: tuple[int, int]) -> Membership:

@@ -272,7 +272,7 @@ class TimelineService(QObject):
             news = (row for row in page.rows if isinstance(row, Message) and row.seq > read)
             self._unread_from = next((row.seq for row in news if row.author_id != self._core.me), None)
         self._show(page)
-        await self._core.load_members(self._room_id, quietly=True)
+        self._tasks.spawn(self._core.load_members(self._room_id, quietly=True), name="members")
 
     async def _first_page(self, unread: int, read: int) -> Page | None:
         room_id = self._room_id

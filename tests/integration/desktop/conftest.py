@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from common.limits import Limits
 from desktop.services.account import AccountService
 from desktop.services.accounts import AccountsService
 from desktop.services.state import Link, MessageItem, NoticeItem
@@ -70,7 +71,8 @@ class Place:
         self.url = ""
 
     async def start(self) -> None:
-        settings = Settings(data=self._folder / "server", port=self._port, tls=self._tls)
+        limits = Limits(messages_per_second=0, requests_per_second=0)
+        settings = Settings(data=self._folder / "server", port=self._port, tls=self._tls, limits=limits)
         self._server = Server(settings)
         await self._server.start()
         self.url = self._server.url

@@ -130,12 +130,15 @@ async def test_a_reopened_profile_is_full_before_the_network_answers(place: Plac
     await online(account)
 
 
-async def moved(timeline: TimelineService, move: Callable[[], None]) -> bool:
-    """Let the window move once; whether its end is still to come."""
+async def moved(timeline: TimelineService, move: Callable[[], None]) -> None:
+    """Let the window move once."""
     before = shown(timeline)
-    move()
-    await until(lambda: shown(timeline) != before or timeline.at_end or timeline.at_start)
-    return not timeline.at_end
+
+    def changed() -> bool:
+        move()  # a wish is dropped while another movement is under way
+        return shown(timeline) != before
+
+    await until(changed)
 
 
 async def test_a_long_history_is_paged_without_gaps_in_both_directions(place: Place) -> None:
@@ -147,17 +150,18 @@ async def test_a_long_history_is_paged_without_gaps_in_both_directions(place: Pl
     late = await place.desk("late").join(place.url, "Late")
     timeline = late.timeline(room)
     await until(lambda: messages(timeline))
-    while not timeline.at_start:
+    while shown(timeline)[0] != "m 0":
         await moved(timeline, timeline.load_older)
         assert len(timeline.items) <= 300
-    assert shown(timeline)[0] == "m 0"
+    await until(lambda: timeline.at_start)
     assert not timeline.at_end
     assert timeline.newer_count == 400 - len(messages(timeline))
-    while await moved(timeline, timeline.load_newer):
+    while shown(timeline)[-1] != "m 399":
+        await moved(timeline, timeline.load_newer)
         bodies = shown(timeline)
         first = int(bodies[0].removeprefix("m "))
         assert bodies == [f"m {number}" for number in range(first, first + len(bodies))]
-    assert shown(timeline)[-1] == "m 399"
+    await until(lambda: timeline.at_end)
     seq = messages(hers)[0].seq
     assert seq is not None
     target = seq - 100

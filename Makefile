@@ -10,7 +10,7 @@ else
 VENV_PYTHON := .venv/bin/python
 endif
 
-.PHONY: setup run test lint bench demo screenshots package lock clean
+.PHONY: setup run test lint bench screenshots package lock clean
 
 setup: ## .venv from requirements/dev.lock, and the system's libraries
 	@$(PYTHON) packaging/dev/setup.py --for test
@@ -27,9 +27,6 @@ lint: setup ## the same without the tests
 
 bench: setup ## the load scenarios against an embedded server
 	@$(VENV_PYTHON) -m tests.load.bench $(ARGS)
-
-demo: setup ## a server and two desktops on a virtual screen; pictures in build/demo/
-	@$(VENV_PYTHON) -m tests.support.demo $(ARGS)
 
 screenshots: setup ## the pictures of the documentation
 	@$(VENV_PYTHON) -m tests.support.screenshots $(ARGS)

@@ -93,7 +93,8 @@ class Connection(asyncio.Protocol):
             return
         transport.write(frame)
         if self._send_limit and transport.get_write_buffer_size() > self._send_limit:
-            self.close(CloseCode.SLOW_CONSUMER, "slow_consumer", linger_s=0.0)
+            # It may still read to the close frame, for as long as any close may take.
+            self.close(CloseCode.SLOW_CONSUMER, "slow_consumer")
 
     def ping(self) -> None:
         """Ask whether the other side is there."""

@@ -9,13 +9,13 @@ from typing import Any, Final
 
 import structlog
 
-from common.errors import CloseCode
+from common.errors import CloseCode, Code, ParleyError
 from common.limits import Limits
 from common.protocol.pushes import ServerClosing
-from common.protocol.types import Head
 from server.gateway.connection import Connection
 from server.gateway.hub import Hub
 from server.gateway.ports import Accounts, Rooms
+from server.gateway.ratelimit import Allowance
 from server.gateway.session import Session
 from server.kernel.clock import Clock
 from server.kernel.delivery import Delivery
@@ -59,6 +59,7 @@ class Gateway:
         self._presence = presence
         self._numbers = itertools.count(1)
         self._open: set[Session] = set()
+        self._allowances: dict[str, Allowance] = {}
 
     def __len__(self) -> int:
         """Open connections, signed in or not."""
@@ -97,13 +98,28 @@ class Gateway:
         if session.identity is None:
             session.close(CloseCode.UNAUTHENTICATED, "no hello in time")
 
-    async def enter(self, session: Session, identity: Identity) -> list[list[Head]]:
-        """A session signed in: an older one of its device is closed. Its heads, by the hundred."""
-        for other in self.hub.sessions_of(identity.user_id):
+    def admit(self, session: Session, identity: Identity) -> Allowance:
+        """A session signed in: an older one of its device is closed. What its user may send.
+
+        Raises:
+            ParleyError: ``limit_reached``: too many connections of this user.
+        """
+        others = self.hub.sessions_of(identity.user_id)
+        for other in others:
             if other.identity is not None and other.identity.device_id == identity.device_id:
                 other.close(CloseCode.REPLACED, "replaced")
+        if 0 < self.limits.connections_per_user <= len(others):
+            raise ParleyError(Code.LIMIT_REACHED, "too many connections of this account")
+        self.hub.add(session, identity.user_id)
+        allowance = self._allowances.get(identity.user_id)
+        if allowance is None:
+            allowance = Allowance(self.limits, self.clock.monotonic())
+            self._allowances[identity.user_id] = allowance
+        return allowance
+
+    async def route(self, identity: Identity) -> None:
+        """Make it known that the device is connected here."""
         await self._presence.add_session(identity.user_id, identity.device_id, self.ordinal)
-        return await self.hub.enter(session, identity.user_id)
 
     def ended(self, session: Session) -> None:
         """A connection is gone."""
@@ -135,6 +151,7 @@ class Gateway:
         pause_s = self.limits.ping_interval_ms / 1_000 / _WHEEL
         for spoke in itertools.cycle(range(_WHEEL)):
             await asyncio.sleep(pause_s)
+            self._forget_allowances()
             now_ms = self.clock.now_ms()
             for session in tuple(self._open):
                 if session.number % _WHEEL != spoke:
@@ -143,3 +160,13 @@ class Gateway:
                 identity = session.identity
                 if identity and identity.expires_at_s * 1_000 + self.limits.token_grace_ms < now_ms:
                     session.close(CloseCode.UNAUTHENTICATED, "the token has expired")
+
+    def _forget_allowances(self) -> None:
+        now = self.clock.monotonic()
+        idle = [
+            user_id
+            for user_id, allowance in self._allowances.items()
+            if allowance.full(now) and not self.hub.sessions_of(user_id)
+        ]
+        for user_id in idle:
+            del self._allowances[user_id]

@@ -6,10 +6,12 @@ database before it goes on, so that a removed member's subscription ends before 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
 
-from common.limits import HEADS_PER_FRAME
+from common.limits import HEADS_PER_FRAME, INT_MAX, SYNC_MAX_EVENTS
 from common.protocol.codec import encode, frame_of
 from common.protocol.pushes import (
     AccountRoomAdded,
@@ -35,14 +37,29 @@ from server.kernel.delivery import (
 )
 from server.kernel.presence import Presence
 
+_BEYOND: Final = INT_MAX + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """What a session is shown first: its heads, by the hundred, and events that its heads lack."""
+
+    heads: list[list[Head]]
+    missed: list[RoomEvent]
+
 
 class _Room:
-    """A room with members connected here."""
+    """A room with members connected here.
 
-    __slots__ = ("seq", "sessions")
+    While its ``seq`` is not known, events are held. Only the latest are: what a full ``held`` loses
+    shows as a gap once the ``seq`` is known, and is loaded then.
+    """
+
+    __slots__ = ("held", "seq", "sessions")
 
     def __init__(self) -> None:
         self.seq: int | None = None
+        self.held: deque[RoomEvent] = deque(maxlen=SYNC_MAX_EVENTS)
         self.sessions: set[Session] = set()
 
 
@@ -68,24 +85,42 @@ class Hub:
         """All that are signed in."""
         return tuple(self._sessions.values())
 
-    def sessions_of(self, user_id: str) -> Iterable[Session]:
+    def sessions_of(self, user_id: str) -> tuple[Session, ...]:
         """One user's."""
         return tuple(self._users.get(user_id, ()))
 
-    async def enter(self, session: Session, user_id: str) -> list[list[Head]]:
-        """Subscribe a session to the user's rooms, and only then read their heads."""
+    def add(self, session: Session, user_id: str) -> None:
+        """Let what is meant for the user or the session reach it, a revocation for one."""
         self._sessions[session.number] = session
         self._users[user_id].add(session)
+
+    async def enter(self, session: Session, user_id: str) -> Entrance:
+        """Subscribe an added session to the user's rooms, and only then read their heads.
+
+        The user's own route comes first of all, so that a room gained meanwhile is not missed.
+        """
+        await self._presence.add_routes(self._ordinal, (), (user_id,))
         room_ids = await self._source.room_ids(user_id)
+        unsure = set()
         for room_id in room_ids:
-            self._subscribe(session, room_id)
-        await self._presence.add_routes(self._ordinal, room_ids, (user_id,))
+            if self._subscribe(session, room_id).seq is None:
+                unsure.add(room_id)
+        await self._presence.add_routes(self._ordinal, room_ids, ())
         heads = list(await self._source.heads(user_id))
+        missed: list[RoomEvent] = []
         for head in heads:
             room = self._rooms.get(head.room_id)
-            if room is not None and room.seq is None:
-                room.seq = head.seq
-        return [heads[at : at + HEADS_PER_FRAME] for at in range(0, len(heads), HEADS_PER_FRAME)]
+            if room is None:
+                continue
+            if room.seq is None:
+                await self._begin(head.room_id, room, head.seq)
+            elif head.room_id in unsure and room.seq > head.seq:
+                # Another session's newer heads began the room: what lay between was dropped as old.
+                missed += await self._source.room_events(
+                    head.room_id, after_seq=head.seq, before_seq=room.seq + 1
+                )
+        chunks = [heads[at : at + HEADS_PER_FRAME] for at in range(0, len(heads), HEADS_PER_FRAME)]
+        return Entrance(chunks, missed)
 
     async def leave(self, session: Session, user_id: str) -> None:
         """Forget a session, and the routes that nobody here needs any more."""
@@ -118,20 +153,32 @@ class Hub:
                 await self._room_events(room_id, room, events)
         waiting.clear()
 
+    async def _begin(self, room_id: str, room: _Room, seq: int) -> None:
+        """The room's ``seq`` is known: what was held goes on from there."""
+        room.seq = seq
+        held = tuple(room.held)
+        room.held.clear()
+        await self._room_events(room_id, room, held)
+
     async def _room_events(self, room_id: str, room: _Room, events: Sequence[RoomEvent]) -> None:
         ready: list[RoomEvent] = []
         for event in events:
-            seq = room.seq
-            if seq is not None and event.seq <= seq:
+            if room.seq is None:
+                room.held.append(event)
                 continue
-            if seq is not None and event.seq > seq + 1:
-                missed = await self._source.room_events(room_id, after_seq=seq, before_seq=event.seq)
+            if event.seq > room.seq + 1:
+                # Others may go on with this room during the await, so nothing older is kept back here.
+                self._send(room, ready)
+                ready.clear()
+                missed = await self._source.room_events(room_id, after_seq=room.seq, before_seq=event.seq)
                 for older in missed:
                     self._take(room_id, room, older, ready)
             self._take(room_id, room, event, ready)
         self._send(room, ready)
 
     def _take(self, room_id: str, room: _Room, event: RoomEvent, ready: list[RoomEvent]) -> None:
+        if room.seq is not None and event.seq <= room.seq:
+            return
         room.seq = event.seq
         if isinstance(event, RoomLeft | RoomRemoved):
             # What came before still goes to the one who leaves; this and all later does not.
@@ -176,24 +223,46 @@ class Hub:
         sessions = self.sessions_of(delivery.user_id)
         for event in delivery.events:
             if isinstance(event, AccountRoomAdded):
-                room_id = event.head.room_id
-                for session in sessions:
-                    self._subscribe(session, room_id)
-                room = self._rooms.get(room_id)
-                if room is not None and room.seq is None:
-                    room.seq = event.head.seq
-                await self._presence.add_routes(self._ordinal, (room_id,), ())
-            elif isinstance(event, AccountRoomRemoved):
+                await self._added(sessions, event)
+                continue
+            if isinstance(event, AccountRoomRemoved):
                 for session in sessions:
                     self._unsubscribe(session, event.room_id)
-        self._broadcast(sessions, delivery.events)
+            self._broadcast(sessions, (event,))
 
-    def _subscribe(self, session: Session, room_id: str) -> None:
+    async def _added(self, sessions: Iterable[Session], event: AccountRoomAdded) -> None:
+        """Subscribe a user from the ``seq`` of the head on: nothing before it, nothing after it missed.
+
+        The event and the room's own take different ways here, so either may be ahead of the other.
+        """
+        room_id, seq = event.head.room_id, event.head.seq
+        room = self._rooms.get(room_id)
+        if room is not None and room.seq is not None and room.seq < seq:
+            earlier = await self._source.room_events(room_id, after_seq=room.seq, before_seq=seq + 1)
+            await self._room_events(room_id, room, earlier)
+        new = [session for session in sessions if room_id not in session.rooms]
+        self._broadcast(sessions, (event,))
+        for session in new:
+            room = self._subscribe(session, room_id)
+        if room is None:
+            return
+        if room.seq is None:
+            await self._presence.add_routes(self._ordinal, (room_id,), ())
+            await self._begin(room_id, room, seq)
+            later = await self._source.room_events(room_id, after_seq=seq, before_seq=_BEYOND)
+            await self._room_events(room_id, room, later)
+        elif room.seq > seq and new:
+            self._broadcast(
+                new, await self._source.room_events(room_id, after_seq=seq, before_seq=room.seq + 1)
+            )
+
+    def _subscribe(self, session: Session, room_id: str) -> _Room:
         room = self._rooms.get(room_id)
         if room is None:
             room = self._rooms[room_id] = _Room()
         room.sessions.add(session)
         session.rooms.add(room_id)
+        return room
 
     def _unsubscribe(self, session: Session, room_id: str) -> bool:
         """Whether it was the room's last."""

@@ -13,7 +13,7 @@ from common.protocol.pushes import Error, Heads, Ok, Push, Ready, Welcome
 from common.protocol.requests import Hello, MessageSend, Request, SessionRenew
 from common.protocol.version import VERSION, negotiate
 from server.gateway.connection import Connection, text_frame
-from server.gateway.ratelimit import Bucket
+from server.gateway.ratelimit import Allowance
 from server.kernel.delivery import Origin
 from server.kernel.identity import Identity
 from server.kernel.session import SessionContext
@@ -23,18 +23,22 @@ if TYPE_CHECKING:
 
 log: Final = structlog.get_logger(__name__)
 
+_COME_BACK: Final = frozenset({Code.UNAVAILABLE, Code.STORAGE_FULL, Code.TIMEOUT, Code.LIMIT_REACHED})
+
 
 class Session:
     """Requests wait in ``_inbox``; while there are any, one task works on them in order."""
 
     __slots__ = (
+        "_allowance",
         "_connection",
         "_context",
+        "_ended",
         "_gateway",
+        "_held",
+        "_held_bytes",
         "_inbox",
-        "_messages",
         "_paused",
-        "_requests",
         "_working",
         "asked",
         "identity",
@@ -54,15 +58,23 @@ class Session:
         self._inbox: deque[Request | Error] = deque()
         self._working = False
         self._paused = False
-        limits, now = gateway.limits, gateway.clock.monotonic()
-        self._messages = Bucket(rate=limits.messages_per_second, burst=limits.messages_burst, now=now)
-        self._requests = Bucket(rate=limits.requests_per_second, burst=limits.requests_burst, now=now)
+        self._allowance: Allowance | None = None
+        self._ended = False
+        self._held: list[bytes] | None = []
+        self._held_bytes = 0
 
     # The way out.
 
     def write(self, frame: bytes) -> None:
-        """A frame made by ``text_frame``."""
-        self._connection.write(frame)
+        """A live frame made by ``text_frame``; held back until the session is ``ready``."""
+        if self._held is None:
+            self._connection.write(frame)
+            return
+        self._held.append(frame)
+        self._held_bytes += len(frame)
+        if 0 < self._gateway.limits.send_queue_bytes < self._held_bytes:
+            self._held.clear()
+            self.close(CloseCode.SLOW_CONSUMER, "slow_consumer")
 
     def push(self, *pushes: Push) -> None:
         """Pushes for this session alone."""
@@ -70,7 +82,8 @@ class Session:
             self._connection.write(text_frame(payload))
 
     def close(self, code: int, reason: str) -> None:
-        """End it."""
+        """End it; what waits in the inbox is not done any more."""
+        self._inbox.clear()
         self._connection.close(code, reason)
 
     def check_alive(self) -> None:
@@ -101,6 +114,7 @@ class Session:
 
     def lost(self) -> None:
         """The connection is gone."""
+        self._ended = True
         self._inbox.clear()
         self._gateway.ended(self)
 
@@ -126,11 +140,15 @@ class Session:
         except ParleyError as refusal:
             self.push(_error(request, refusal))
             if self._context is None:
-                self.close(CloseCode.UNAUTHENTICATED, refusal.code)
+                # 4401 would have the client sign in anew, where all it has to do is come back.
+                later = refusal.code in _COME_BACK
+                self.close(CloseCode.RESTART if later else CloseCode.UNAUTHENTICATED, refusal.code)
             return
         except Exception:
             log.exception("request_failed", request=type(request).__name__, session=self.number)
             self.push(_error(request, ParleyError(Code.INTERNAL, "the server could not do this")))
+            if self._context is None:
+                self.close(CloseCode.RESTART, Code.INTERNAL)
             return
         if answer is not None:
             self.push(answer)
@@ -144,11 +162,20 @@ class Session:
             raise ParleyError(Code.UNAUTHENTICATED, "the first frame has to be hello")
         if isinstance(request, SessionRenew):
             return await self._renew(request, context)
-        now = self._gateway.clock.monotonic()
-        wait_ms = (self._messages if isinstance(request, MessageSend) else self._requests).take(now)
+        wait_ms = self._wait_ms(request)
         if wait_ms:
             raise ParleyError(Code.RATE_LIMITED, "too many requests", retry_after_ms=wait_ms)
         return await self._gateway.handlers[type(request)](context, request)
+
+    def _gone(self) -> bool:
+        return self._ended
+
+    def _wait_ms(self, request: Request) -> int:
+        allowance = self._allowance
+        if allowance is None:
+            return 0
+        bucket = allowance.messages if isinstance(request, MessageSend) else allowance.requests
+        return bucket.take(self._gateway.clock.monotonic())
 
     async def _hello(self, request: Hello) -> None:
         if self._context is not None:
@@ -160,8 +187,25 @@ class Session:
             return
         gateway = self._gateway
         identity = await gateway.authenticator.authenticate(request.token)
-        account = await gateway.accounts.account(identity.user_id)
+        if self._gone():
+            return
+        # No await since: a revocation that comes from now on finds the session among the user's.
+        self._allowance = gateway.admit(self, identity)
         self._trust(identity)
+        try:
+            await self._welcome(request, version, identity)
+        except BaseException:
+            self._context = None
+            raise
+        finally:
+            if self._gone():
+                # The connection went while this was on its way: what was subscribed since is undone.
+                gateway.ended(self)
+
+    async def _welcome(self, request: Hello, version: int, identity: Identity) -> None:
+        gateway = self._gateway
+        await gateway.route(identity)
+        account = await gateway.accounts.account(identity.user_id)
         self.push(
             Welcome(
                 request.id,
@@ -175,9 +219,12 @@ class Session:
                 gateway.clock.now_ms(),
             )
         )
-        heads = await gateway.enter(self, identity)
+        entrance = await gateway.hub.enter(self, identity.user_id)
         # Sent in one go: nothing live may come between the heads and ready.
-        self.push(*[Heads(chunk) for chunk in heads], Ready())
+        self.push(*[Heads(chunk) for chunk in entrance.heads], Ready(), *entrance.missed)
+        held, self._held = self._held or (), None
+        for frame in held:
+            self._connection.write(frame)
 
     async def _renew(self, request: SessionRenew, context: SessionContext) -> Ok:
         identity = await self._gateway.authenticator.authenticate(request.token)

@@ -13,6 +13,7 @@ from desktop.services.accounts import AccountsService
 from desktop.services.host import DEFAULT_PORT, EVERYWHERE, HostedServer, HostService, HostSettings
 from desktop.services.state import ServiceError
 from desktop.storage.profile import Profile
+from desktop.ui import fonts
 from desktop.ui.theme import apply, system_tokens
 from desktop.views.context import Context
 from desktop.views.window import MainWindow
@@ -41,6 +42,7 @@ class Desktop:
         tokens = system_tokens()
         app = QApplication.instance()
         if isinstance(app, QApplication):
+            fonts.load(app)
             apply(app, tokens)
         self.window = MainWindow(self._context, tokens)
         self.window.show()

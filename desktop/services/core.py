@@ -91,6 +91,7 @@ class Core:
         self.incoming = Incoming(self)
         self.fetch_members: Callable[[str], Awaitable[list[Member]]]
         self._online = asyncio.Event()
+        self._closed = False
         self._arriving: set[tuple[str, int]] = set()
         self._typed_at: dict[str, float] = {}
         self._unsaved: set[str] = set()
@@ -241,6 +242,7 @@ class Core:
 
     def close(self) -> None:
         """No timer stays behind; what is unsaved is handed to the worker."""
+        self._closed = True
         self.save()
         self.sender.close()
         if self._receipt_timer is not None:
@@ -297,6 +299,8 @@ class Core:
     # What the cache has done.
 
     def _applied(self, results: list[Applied]) -> None:
+        if self._closed:
+            return
         for result in results:
             room = self.rooms.get(result.room_id)
             if room is None:

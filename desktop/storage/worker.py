@@ -40,6 +40,10 @@ class DamagedError(StorageError):
     """The file is no database any more."""
 
 
+class ClosedError(StorageError):
+    """The account is closed: what still comes in on its way out is refetched next time."""
+
+
 class _Task:
     __slots__ = ("done", "durable", "failed", "job", "write")
 
@@ -107,7 +111,9 @@ class Worker:
                 (self._urgent if urgent else self._normal).append(task)
                 self._wake.notify()
                 return
-        task.failed(StorageError("The disk does not keep up." if full else "The account is closed."))
+        task.failed(
+            StorageError("The disk does not keep up.") if full else ClosedError("The account is closed.")
+        )
 
     async def run(
         self, job: Job[T], *, urgent: bool = False, write: bool = False, durable: bool = False
@@ -198,7 +204,10 @@ class Worker:
             self._loop.call_soon_threadsafe(call, *args)
 
     def _log(self, problem: Exception) -> None:
-        log.error("storage job failed", exc_info=problem)
+        if isinstance(problem, ClosedError):
+            log.debug("storage job after closing")
+        else:
+            log.error("storage job failed", exc_info=problem)
 
 
 def _transact(connection: sqlite3.Connection, job: Job[T]) -> T:

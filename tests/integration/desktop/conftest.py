@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -91,6 +92,8 @@ class Place:
     async def close(self) -> None:
         for desk in self.desks:
             await desk.close()
+        # A handshake that its client gave up ends a moment later at the server's side.
+        await until(lambda: not any("_accept" in repr(task.get_coro()) for task in asyncio.all_tasks()))
         await self.stop()
 
 

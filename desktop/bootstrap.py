@@ -63,6 +63,11 @@ class Desktop:
         await self.accounts.close()
         await self.host.close()
         self._profile.close()
+        if self.window is not None:
+            # Qt's own time and order, not the garbage collector's.
+            self.window.close()
+            self.window.deleteLater()
+            self.window = None
 
 
 async def _start_server(settings: HostSettings) -> HostedServer:

@@ -50,6 +50,9 @@ class Chat(QWidget):
         self._conversation: ConversationView | None = None
         self._server = label("", "name")
         self._place = label("", "muted")
+        self._invite = label("", "muted")
+        self._invite.setWordWrap(True)
+        self._invite.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._status = label("", "muted")
         self._bar = label("", "bar")
         self._bar.setWordWrap(True)
@@ -123,6 +126,7 @@ class Chat(QWidget):
         names.setSpacing(0)
         names.addWidget(self._server)
         names.addWidget(self._place)
+        names.addWidget(self._invite)
         left = QVBoxLayout(self._side)
         left.setContentsMargins(0, 0, 0, 0)
         left.addLayout(names)
@@ -146,6 +150,7 @@ class Chat(QWidget):
         self.rooms.activated.connect(self._chosen)
         self.rooms.clicked.connect(self._chosen)
         self.account.changed.connect(self._show_info)
+        self._context.host.changed.connect(self._show_host)
         self.account.link_changed.connect(self._show_link)
         self.account.room_changed.connect(self._room_changed)
         self.account.rooms_reset.connect(self._rooms_reset)
@@ -183,6 +188,15 @@ class Chat(QWidget):
         self._server.setText(info.server_name)
         where = "on this computer" if info.hosted_here else info.address
         self._place.setText(f"{info.me.name} · {where}")
+        self._show_host()
+
+    def _show_host(self) -> None:
+        """What the one who hosts tells the others: the address to enter and the key to compare."""
+        state = self._context.host.state
+        shown = self.account.info.hosted_here and state.running and bool(state.addresses)
+        if shown:
+            self._invite.setText(f"Others join at {state.addresses[0]}\nKey {state.short_key}")
+        self._invite.setVisible(shown)
 
     def _show_link(self) -> None:
         state = self.account.link

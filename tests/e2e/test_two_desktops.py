@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 import qasync
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QEvent
+from PySide6.QtWidgets import QApplication, QLabel
 
 from desktop.bootstrap import Desktop
 from desktop.services.state import MessageItem, SendState
@@ -30,6 +32,9 @@ def drive(qapp: QApplication) -> Iterator[Callable[[Callable[[], Awaitable[None]
         loop.run_until_complete(work())
 
     yield run
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    qapp.processEvents()
+    gc.collect()
     loop.close()
     asyncio.set_event_loop(None)
 
@@ -102,6 +107,9 @@ def test_host_join_and_chat_both_ways(
     async def story() -> None:
         mira = await host(tmp_path / "mira")
         dario = await join(tmp_path / "dario", mira.host.state.addresses[0])
+        shown = " ".join(label.text() for label in open_chat(mira).findChildren(QLabel))
+        assert mira.host.state.addresses[0] in shown
+        assert mira.host.state.short_key in shown
         room_id = open_chat(mira).account.rooms[0].room_id
         for desktop in (mira, dario):
             open_chat(desktop).open(room_id)

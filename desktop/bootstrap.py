@@ -15,7 +15,6 @@ from desktop.services.state import ServiceError
 from desktop.storage.profile import Profile
 from desktop.ui import fonts
 from desktop.ui.theme import apply, system_tokens
-from desktop.views.context import Context
 from desktop.views.window import MainWindow
 
 
@@ -34,7 +33,6 @@ class Desktop:
         )
         self._profile = profile
         self._tasks = TaskOwner("desktop")
-        self._context = Context(accounts=self.accounts, host=self.host, settings=profile, tasks=self._tasks)
         self.window: MainWindow | None = None
 
     def show(self) -> MainWindow:
@@ -44,7 +42,9 @@ class Desktop:
         if isinstance(app, QApplication):
             fonts.load(app)
             apply(app, tokens)
-        self.window = MainWindow(self._context, tokens)
+        self.window = MainWindow(
+            accounts=self.accounts, host=self.host, settings=self._profile, tasks=self._tasks, tokens=tokens
+        )
         self.window.show()
         return self.window
 

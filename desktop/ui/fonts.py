@@ -9,13 +9,16 @@ from PySide6.QtWidgets import QApplication
 
 from desktop.ui.resources import resource
 
-FAMILY: Final = "Inter Variable"
+FAMILY: Final = "Inter"
+# Cuts of the variable font at its weights: Qt shows a variable application font in one weight only.
+_CUTS: Final = ("Regular", "SemiBold", "Bold")
 BODY_PX: Final = 14
 
 
 def load(app: QApplication) -> None:
     """Make Inter the program's font; scripts that it lacks come from the system's fonts."""
-    QFontDatabase.addApplicationFont(str(resource("fonts", "inter", "InterVariable.ttf")))
+    for cut in _CUTS:
+        QFontDatabase.addApplicationFont(str(resource("fonts", "inter", f"Inter-{cut}.ttf")))
     font = QFont(FAMILY)
     font.setPixelSize(BODY_PX)
     app.setFont(font)

@@ -18,11 +18,13 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.models.rooms import ITEM_ROLE, RoomListModel
-from desktop.services.api import Account
+from desktop.net.tasks import TaskOwner
+from desktop.services.api import Account, Accounts, Host
 from desktop.services.state import Link, RoomItem
 from desktop.ui.tokens import Tokens
-from desktop.views.context import Context
+from desktop.views.context import Context, Settings
 from desktop.views.conversation.view import ConversationView
+from desktop.views.overlay import Overlay, Panel
 from desktop.views.panes import (
     FIRST_HEIGHT,
     FIRST_WIDTH,
@@ -37,6 +39,7 @@ from desktop.views.start import StartScreen
 from desktop.widgets.named import label, named
 
 _TICK_MS: Final = 500
+_SAY_MS: Final = 6_000
 
 
 class Chat(QWidget):
@@ -220,8 +223,11 @@ class Chat(QWidget):
 class MainWindow(QMainWindow):
     """Everything of the program."""
 
-    def __init__(self, context: Context, tokens: Tokens) -> None:
+    def __init__(
+        self, *, accounts: Accounts, host: Host, settings: Settings, tasks: TaskOwner, tokens: Tokens
+    ) -> None:
         super().__init__()
+        context = Context(accounts=accounts, host=host, settings=settings, tasks=tasks, shell=self)
         self._context = context
         self._tokens = tokens
         self.setWindowTitle(window_title(0))
@@ -231,6 +237,7 @@ class MainWindow(QMainWindow):
         self.start = StartScreen(context)
         self._stack.addWidget(self.start)
         self.setCentralWidget(self._stack)
+        self._overlay = Overlay(self)
         self.chat: Chat | None = None
         context.accounts.changed.connect(self.refresh)
 
@@ -248,6 +255,30 @@ class MainWindow(QMainWindow):
     def _title(self) -> None:
         unread = sum(account.info.unread for account in self._context.accounts.items)
         self.setWindowTitle(window_title(unread))
+
+    # What views ask of the window (Shell).
+
+    def open_room(self, account: Account, room_id: str) -> None:
+        """Show a room, closing what lies over it."""
+        self._overlay.close_panel()
+        if self.chat is not None and self.chat.account is account:
+            self.chat.open(room_id)
+
+    def show_panel(self, panel: Panel, focus: QWidget | None = None) -> None:
+        """Over the window, in place of a panel that is open."""
+        self._overlay.open(panel, focus)
+
+    def close_panel(self) -> None:
+        """Take it away and give the focus back."""
+        self._overlay.close_panel()
+
+    def say(self, text: str) -> None:
+        """A line at the foot of the window."""
+        self.statusBar().showMessage(text, _SAY_MS)
+
+    def add_account(self) -> None:
+        """The start screen."""
+        self._stack.setCurrentWidget(self.start)
 
     def come_to_front(self) -> None:
         """Somebody started the program again."""

@@ -1,0 +1,140 @@
+"""Small pieces that every view uses: labels, icon buttons, the theme's tokens."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QEvent, QRect, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QLabel, QSizePolicy, QToolButton, QWidget
+
+from desktop.services.state import Person, RoomItem
+from desktop.ui import icons, theme
+from desktop.ui.tokens import avatar_colour
+from desktop.widgets.avatar import initials, paint_avatar, paint_picture
+
+BUTTON: Final = 34
+_SCRIM_ALPHA: Final = 110
+
+
+def set_kind(widget: QWidget, kind: str) -> None:
+    """Which rule of the style sheet applies: ``primary``, ``muted``, ``panel``..."""
+    if widget.objectName() != kind:
+        widget.setObjectName(kind)
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
+
+
+def plain_label(text: str, *, kind: str = "", wrap: bool = False) -> QLabel:
+    """A label that never takes its text for markup (libraries.md, trap 10)."""
+    label = QLabel(text)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(wrap)
+    if kind:
+        label.setObjectName(kind)
+    return label
+
+
+class Elided(QLabel):
+    """One line that ends in an ellipsis where there is no room, its whole text as tool tip."""
+
+    def __init__(self, text: str = "", *, kind: str = "") -> None:
+        super().__init__()
+        self._whole = text
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        if kind:
+            self.setObjectName(kind)
+        self.set_text(text)
+
+    def set_text(self, text: str) -> None:
+        """The whole text."""
+        self._whole = text
+        self.setAccessibleName(text)
+        self.setText(text)
+        self.setToolTip("")
+        self.update()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, super().minimumSizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        line = self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideRight, self.width())
+        self.setToolTip(self._whole if line != self._whole else "")
+        side = Qt.AlignmentFlag.AlignLeading | Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(self.rect(), QWidget.style(self).visualAlignment(self.layoutDirection(), side), line)
+
+
+class IconButton(QToolButton):
+    """A square button with an icon; its name is its tool tip and what a screen reader says."""
+
+    def __init__(self, name: str, label: str, *, colour: str = "muted") -> None:
+        super().__init__()
+        self._icon = name
+        self._colour = colour
+        self.setObjectName("icon")
+        self.setAutoRaise(True)
+        self.setIconSize(QSize(icons.SIZE, icons.SIZE))
+        self.setFixedSize(BUTTON, BUTTON)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.set_name(label)
+        self._draw()
+
+    def set_name(self, label: str) -> None:
+        """What it does."""
+        self.setToolTip(label)
+        self.setAccessibleName(label)
+
+    def set_icon(self, name: str) -> None:
+        """Another icon."""
+        self._icon = name
+        self._draw()
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() is QEvent.Type.PaletteChange:
+            self._draw()
+        super().changeEvent(event)
+
+    def _draw(self) -> None:
+        tokens = theme.tokens()
+        self.setIcon(icons.icon(self._icon, getattr(tokens, self._colour), disabled=tokens.line))
+
+
+class Avatar(QWidget):
+    """A round picture of a person or a room."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self._text = ""
+        self._key = ""
+        self._chosen: int | None = None
+        self._picture: str | None = None
+        self.setFixedSize(size, size)
+
+    def show_person(self, person: Person) -> None:
+        self._text, self._key = initials(person.name), person.user_id
+        self._chosen, self._picture = person.colour, person.picture
+        self.update()
+
+    def show_room(self, room: RoomItem) -> None:
+        if room.peer is not None:
+            self.show_person(room.peer)
+            return
+        self._text, self._key, self._chosen, self._picture = "#", room.room_id, None, None
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        if self._picture is not None and paint_picture(painter, self.rect(), self._picture):
+            return
+        paint_avatar(
+            painter, self.rect().toRectF(), text=self._text, colour=avatar_colour(self._key, self._chosen)
+        )
+
+
+def paint_scrim(painter: QPainter, rect: QRect) -> None:
+    """Dims what is behind a panel."""
+    shade = QColor(0, 0, 0, _SCRIM_ALPHA)
+    painter.fillRect(rect, shade)

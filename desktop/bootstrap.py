@@ -14,7 +14,7 @@ from desktop.services.host import DEFAULT_PORT, EVERYWHERE, HostedServer, HostSe
 from desktop.services.state import ServiceError
 from desktop.storage.profile import Profile
 from desktop.ui import fonts
-from desktop.ui.theme import apply, system_tokens
+from desktop.ui.theme import THEME_SETTING, Theme, apply, tokens_of
 from desktop.views.window import MainWindow
 
 
@@ -37,16 +37,24 @@ class Desktop:
 
     def show(self) -> MainWindow:
         """The first window, before anything is loaded."""
-        tokens = system_tokens()
         app = QApplication.instance()
         if isinstance(app, QApplication):
             fonts.load(app)
-            apply(app, tokens)
+            self._dress(app)
+            app.styleHints().colorSchemeChanged.connect(lambda: self._dress(app))
         self.window = MainWindow(
-            accounts=self.accounts, host=self.host, settings=self._profile, tasks=self._tasks, tokens=tokens
+            accounts=self.accounts, host=self.host, settings=self._profile, tasks=self._tasks
         )
         self.window.show()
         return self.window
+
+    def _dress(self, app: QApplication) -> None:
+        """As the person chose, or as the system does."""
+        try:
+            theme = Theme(self._profile.setting(THEME_SETTING, str, Theme.SYSTEM))
+        except ValueError:
+            theme = Theme.SYSTEM
+        apply(app, tokens_of(theme))
 
     async def run(self) -> None:
         """Open what the profile knows and start the server that it hosts."""
@@ -59,13 +67,15 @@ class Desktop:
 
     async def close(self) -> None:
         """Write what is unsaved, stop the server, end what runs."""
+        if self.window is not None:
+            self.window.keep_place()
         await self._tasks.close()
         await self.accounts.close()
         await self.host.close()
         self._profile.close()
         if self.window is not None:
             # Qt's own time and order, not the garbage collector's.
-            self.window.close()
+            self.window.close_now()
             self.window.deleteLater()
             self.window = None
 

@@ -13,6 +13,8 @@ from desktop.ui.fonts import BODY_PX
 from desktop.ui.tokens import CONTRAST, DARK, LIGHT, RADIUS_BUBBLE, RADIUS_CONTROL, Tokens
 
 _PROPERTY: Final = "parley_tokens"
+THEME_SETTING: Final = "theme"
+"""Where the choice is kept in the profile's settings."""
 
 
 class Theme(StrEnum):
@@ -81,6 +83,8 @@ def _ground(t: Tokens) -> str:
     QSplitter::handle {{ background: {t.line}; }}
     QSplitter::handle:hover {{ background: {t.accent}; }}
     QScrollArea, QScrollArea > QWidget > QWidget#inside {{ background: transparent; }}
+    QLabel#toast {{ background: {t.text}; color: {t.background}; border-radius: {RADIUS_CONTROL}px;
+        padding: 10px 16px; font-size: 13px; }}
     QToolTip {{ background: {t.surface}; color: {t.text}; border: 1px solid {t.line}; padding: 4px; }}
     """
 
@@ -92,6 +96,7 @@ def _words(t: Tokens) -> str:
     QLabel#heading {{ font-size: 16px; font-weight: 600; }}
     QLabel#name {{ font-size: 14px; font-weight: 600; }}
     QLabel#muted {{ color: {t.muted}; font-size: 13px; }}
+    QLabel#jumpText {{ color: {t.muted}; }}
     QLabel#caption {{ color: {t.muted}; font-size: 12px; }}
     QLabel#section {{ color: {t.muted}; font-size: 12px; font-weight: 600; }}
     QLabel#key {{ font-size: 16px; font-weight: 600; letter-spacing: 1px; }}

@@ -102,6 +102,26 @@ class IconButton(QToolButton):
         self.setIcon(icons.icon(self._icon, getattr(tokens, self._colour), disabled=tokens.line))
 
 
+class IconLabel(QLabel):
+    """An icon that is only looked at, in a colour of the theme."""
+
+    def __init__(self, name: str, *, colour: str = "muted", size: int = icons.SIZE) -> None:
+        super().__init__()
+        self._icon, self._colour, self._size = name, colour, size
+        self.setFixedSize(size, size)
+
+    def show_icon(self, name: str, colour: str) -> None:
+        """Another one."""
+        if (name, colour) != (self._icon, self._colour):
+            self._icon, self._colour = name, colour
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        icons.paint_icon(
+            QPainter(self), self.rect().toRectF(), self._icon, getattr(theme.tokens(), self._colour)
+        )
+
+
 class Avatar(QWidget):
     """A round picture of a person or a room."""
 

@@ -15,8 +15,8 @@ from PySide6.QtWidgets import QApplication, QLabel
 from desktop.bootstrap import Desktop
 from desktop.services.state import MessageItem, SendState
 from desktop.views.conversation.view import ConversationView
+from desktop.views.page.page import AccountPage
 from desktop.views.start import HostForm, SignIn
-from desktop.views.window import Chat
 from tests.support.wait import until
 
 PATIENCE_S = 30.0
@@ -39,7 +39,7 @@ def drive(qapp: QApplication) -> Iterator[Callable[[Callable[[], Awaitable[None]
     asyncio.set_event_loop(None)
 
 
-def open_chat(desktop: Desktop) -> Chat:
+def open_chat(desktop: Desktop) -> AccountPage:
     assert desktop.window is not None
     chat = desktop.window.chat
     assert chat is not None

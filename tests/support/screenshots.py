@@ -19,7 +19,7 @@ from PySide6.QtWidgets import QApplication
 
 from desktop.bootstrap import Desktop
 from desktop.services.state import MessageItem, SendState
-from desktop.views.window import Chat
+from desktop.views.page.page import AccountPage
 from tests.support.wait import until
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "screenshots"
@@ -81,7 +81,7 @@ async def _story(folder: Path) -> None:
     await mira.close()
 
 
-def _messages(chat: Chat) -> list[MessageItem]:
+def _messages(chat: AccountPage) -> list[MessageItem]:
     view = chat.conversation
     return [] if view is None else [i for i in view.timeline.items if isinstance(i, MessageItem)]
 

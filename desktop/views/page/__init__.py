@@ -1,0 +1,1 @@
+"""One account in the window: rooms, conversation, details."""

@@ -1,0 +1,76 @@
+"""The thin bar above a conversation while the server can't be reached."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from desktop.services.api import Account
+from desktop.services.state import Link, LinkState
+from desktop.ui.i18n import tr
+from desktop.views.forms import button
+from desktop.views.kit import IconLabel, plain_label
+
+_TICK_MS: Final = 500
+_STOPPED: Final = frozenset({Link.SIGNED_OUT, Link.KEY_CHANGED, Link.VERSION, Link.REPLACED})
+
+
+def stopped(link: Link) -> bool:
+    """Nothing goes on until the person does something: a screen says so, not a bar."""
+    return link in _STOPPED
+
+
+def bar_text(state: LinkState, now: float) -> str:
+    """What happened, what it means and when the next try is; ``now`` is monotonic seconds."""
+    words = [state.reason or tr("Offline."), tr("You can keep writing.")]
+    if state.waiting == 1:
+        words.append(tr("1 message waits."))
+    elif state.waiting:
+        words.append(tr("{count} messages wait.").format(count=state.waiting))
+    if state.retry_at is not None:
+        seconds = max(0, round(state.retry_at - now))
+        words.append(tr("Next try in {seconds} s.").format(seconds=seconds))
+    return " ".join(words)
+
+
+class OfflineBar(QWidget):
+    """Shows itself while offline, with a countdown and "Try now"."""
+
+    def __init__(self, account: Account) -> None:
+        super().__init__()
+        self.setObjectName("bar")
+        self._account = account
+        self._text = plain_label("", kind="barText", wrap=True)
+        self.retry = button(tr("Try now"), "link")
+        self.retry.clicked.connect(account.try_now)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(20, 6, 20, 6)
+        row.setSpacing(8)
+        row.addWidget(IconLabel("wifi-off", size=16))
+        row.addWidget(self._text, 1)
+        row.addWidget(self.retry)
+        self._timer = QTimer(self)
+        self._timer.setInterval(_TICK_MS)
+        self._timer.timeout.connect(self._show)
+        account.link_changed.connect(self._show)
+        self._show()
+
+    @property
+    def text(self) -> str:
+        """What it says."""
+        return self._text.text()
+
+    def _show(self) -> None:
+        state = self._account.link
+        offline = state.link is Link.WAITING
+        if offline:
+            self._text.setText(bar_text(state, time.monotonic()))
+        # Its own clock runs only while there is something to count.
+        if offline and not self._timer.isActive():
+            self._timer.start()
+        elif not offline:
+            self._timer.stop()
+        self.setVisible(offline)

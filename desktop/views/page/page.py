@@ -1,0 +1,163 @@
+"""One account: its rooms, a conversation and its details, as many beside each other as fit."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
+
+from desktop.services.api import Account
+from desktop.ui.i18n import tr
+from desktop.ui.theme import tokens
+from desktop.views.context import Context
+from desktop.views.conversation.view import ConversationView
+from desktop.views.kit import plain_label
+from desktop.views.page.bar import OfflineBar, stopped
+from desktop.views.page.roompane import RoomPane
+from desktop.views.page.stop import StopScreen
+from desktop.views.panes import CONVERSATION_MIN, LIST_MAX, LIST_MIN, LIST_WIDTH, arrange
+
+_WIDTH_SETTING: Final = "list_width"
+_UNBOUND: Final = 16_777_215
+"""Qt's QWIDGETSIZE_MAX."""
+
+
+class AccountPage(QWidget):
+    """What the window shows of one account."""
+
+    invite_wanted = Signal()
+    settings_wanted = Signal()
+    shortcuts_wanted = Signal()
+    jump_wanted = Signal()
+    new_wanted = Signal()
+
+    def __init__(self, context: Context, account: Account) -> None:
+        super().__init__()
+        self._context = context
+        self.account = account
+        self._conversation: ConversationView | None = None
+        self.pane = RoomPane(context, account)
+        self._main = QWidget()
+        self._main.setObjectName("page")
+        self._main.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._column = QVBoxLayout(self._main)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(0)
+        self.bar = OfflineBar(account)
+        self.stop = StopScreen(context, account)
+        self._empty = plain_label(tr("Choose a room to read and write."), kind="muted")
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        for widget in (self.bar, self.stop, self._empty):
+            self._column.addWidget(widget, 0 if widget is self.bar else 1)
+        self._split = QSplitter(Qt.Orientation.Horizontal)
+        self._split.setChildrenCollapsible(False)
+        self._split.setHandleWidth(1)
+        self._split.addWidget(self.pane)
+        self._split.addWidget(self._main)
+        self._split.setStretchFactor(1, 1)
+        width = context.settings.setting(_WIDTH_SETTING, int, LIST_WIDTH)
+        self._split.setSizes([min(max(width, LIST_MIN), LIST_MAX), _UNBOUND // 2])
+        self._split.splitterMoved.connect(self._moved)
+        row = QVBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self._split)
+        self._connect()
+        self._show_link()
+
+    @property
+    def conversation(self) -> ConversationView | None:
+        """What is open."""
+        return self._conversation
+
+    def open(self, room_id: str) -> None:
+        """Show a room and put the cursor into its composer."""
+        room = self.account.room(room_id)
+        if room is None or (self._conversation is not None and self._conversation.room_id == room_id):
+            return
+        self._drop()
+        self._conversation = ConversationView(self._context, self.account, room, tokens())
+        self._conversation.back_wanted.connect(self.leave_room)
+        self._column.addWidget(self._conversation, 1)
+        self.pane.choose(room_id)
+        self._show_link()
+        self._conversation.setFocus()
+
+    def leave_room(self) -> None:
+        """Back to the list."""
+        self._drop()
+        self.pane.choose(None)
+        self._show_link()
+        self.pane.rooms.setFocus()
+
+    def arrange(self) -> None:
+        """What fits beside each other."""
+        in_room = self._conversation is not None or stopped(self.account.link.link)
+        panes = arrange(self.width(), in_room=in_room, details=False)
+        self.pane.setVisible(panes.list)
+        self._main.setVisible(panes.conversation)
+        self.pane.setMinimumWidth(0 if panes.back else LIST_MIN)
+        self.pane.setMaximumWidth(_UNBOUND if panes.back else LIST_MAX)
+        self._main.setMinimumWidth(0 if panes.back else CONVERSATION_MIN)
+        if self._conversation is not None:
+            self._conversation.back.setVisible(panes.back)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.arrange()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        back = event.key() in {Qt.Key.Key_Escape, Qt.Key.Key_Back}
+        if back and self._conversation is not None and self._conversation.back.isVisible():
+            self.leave_room()
+            return
+        super().keyPressEvent(event)
+
+    def _connect(self) -> None:
+        pane, account = self.pane, self.account
+        pane.room_wanted.connect(self.open)
+        for inner, outer in (
+            (pane.invite_wanted, self.invite_wanted),
+            (pane.settings_wanted, self.settings_wanted),
+            (pane.shortcuts_wanted, self.shortcuts_wanted),
+            (pane.jump_wanted, self.jump_wanted),
+            (pane.new_wanted, self.new_wanted),
+        ):
+            inner.connect(outer)
+        account.link_changed.connect(self._show_link)
+        account.room_changed.connect(self._room_changed)
+        account.rooms_reset.connect(self._rooms_reset)
+
+    def _moved(self) -> None:
+        if self.pane.isVisible() and self._main.isVisible():
+            self._context.settings.set_setting(_WIDTH_SETTING, self.pane.width())
+
+    def _show_link(self) -> None:
+        halted = stopped(self.account.link.link)
+        self.stop.setVisible(halted)
+        if self._conversation is not None:
+            self._conversation.setVisible(not halted)
+        self._empty.setVisible(not halted and self._conversation is None)
+        self.arrange()
+
+    def _room_changed(self, room_id: str) -> None:
+        room = self.account.room(room_id)
+        if self._conversation is not None and self._conversation.room_id == room_id and room is not None:
+            self._conversation.show_room(room)
+
+    def _rooms_reset(self) -> None:
+        if self._conversation is None:
+            return
+        if self.account.room(self._conversation.room_id) is None:
+            self.leave_room()
+            self._context.shell.say(tr("You are no longer in that room."))
+        else:
+            self.pane.choose(self._conversation.room_id)
+
+    def _drop(self) -> None:
+        if self._conversation is not None:
+            self._column.removeWidget(self._conversation)
+            self._conversation.hide()
+            self._conversation.deleteLater()
+            self._conversation = None

@@ -14,7 +14,7 @@ from desktop.services.host import DEFAULT_PORT, EVERYWHERE, HostedServer, HostSe
 from desktop.services.state import ServiceError
 from desktop.storage.profile import Profile
 from desktop.ui import fonts
-from desktop.ui.theme import THEME_SETTING, Theme, apply, tokens_of
+from desktop.ui.theme import THEME_SETTING, Theme, apply, chosen_theme, tokens_of
 from desktop.views.window import MainWindow
 
 
@@ -50,10 +50,7 @@ class Desktop:
 
     def _dress(self, app: QApplication) -> None:
         """As the person chose, or as the system does."""
-        try:
-            theme = Theme(self._profile.setting(THEME_SETTING, str, Theme.SYSTEM))
-        except ValueError:
-            theme = Theme.SYSTEM
+        theme = chosen_theme(self._profile.setting(THEME_SETTING, str, Theme.SYSTEM))
         apply(app, tokens_of(theme))
 
     async def run(self) -> None:

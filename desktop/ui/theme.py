@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
 from desktop.ui.fonts import BODY_PX
+from desktop.ui.resources import resource
 from desktop.ui.tokens import CONTRAST, DARK, LIGHT, RADIUS_BUBBLE, RADIUS_CONTROL, Tokens
 
 _PROPERTY: Final = "parley_tokens"
@@ -24,6 +25,11 @@ class Theme(StrEnum):
     LIGHT = "light"
     DARK = "dark"
     CONTRAST = "contrast"
+
+
+def chosen_theme(kept: str) -> Theme:
+    """What was kept in the settings; one that is not known follows the system."""
+    return Theme(kept) if kept in set(Theme) else Theme.SYSTEM
 
 
 def tokens_of(theme: Theme) -> Tokens:
@@ -138,12 +144,25 @@ def _controls(t: Tokens) -> str:
     QToolButton#icon::menu-indicator {{ image: none; }}
     QCheckBox, QRadioButton {{ spacing: 8px; min-height: 28px; }}
     QCheckBox:focus, QRadioButton:focus {{ color: {t.accent}; }}
+    QCheckBox::indicator, QRadioButton::indicator {{ width: 16px; height: 16px; border: 1px solid {t.muted};
+        background: {t.surface}; }}
+    QCheckBox::indicator {{ border-radius: 4px; }}
+    QRadioButton::indicator {{ border-radius: 9px; }}
+    QRadioButton::indicator:checked {{ width: 8px; height: 8px; border: 5px solid {t.accent}; }}
+    QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent};
+        image: url("{_tick(t)}"); }}
     QComboBox {{ background: {t.surface}; border: 1px solid {t.line}; border-radius: {RADIUS_CONTROL}px;
         padding: 0 12px; min-height: 34px; }}
     QComboBox:focus {{ border: 1px solid {t.accent}; }}
     QComboBox QAbstractItemView {{ background: {t.surface}; selection-background-color: {t.selection};
         selection-color: {t.text}; border: 1px solid {t.line}; }}
     """
+
+
+def _tick(t: Tokens) -> str:
+    """The tick of a check box: a style sheet can't colour a picture, so there is one a theme."""
+    name = {id(DARK): "dark", id(CONTRAST): "contrast"}.get(id(t), "light")
+    return resource("icons", "ticks", f"{name}.svg").as_posix()
 
 
 def _lists(t: Tokens) -> str:

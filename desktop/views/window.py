@@ -161,6 +161,9 @@ class MainWindow(QMainWindow):
     def _page(self, account: Account) -> AccountPage:
         page = AccountPage(self._context, account)
         page.jump_wanted.connect(self._jump)
+        page.new_wanted.connect(self._new)
+        page.settings_wanted.connect(self._settings)
+        page.invite_wanted.connect(self._invite)
         page.shortcuts_wanted.connect(self._shortcuts)
         account.changed.connect(self._title)
         return page
@@ -196,6 +199,8 @@ class MainWindow(QMainWindow):
     def _keys(self) -> None:
         keys: dict[str, Callable[[], None]] = {
             shortcuts.JUMP: self._jump,
+            shortcuts.NEW: self._new,
+            shortcuts.SETTINGS: self._settings,
             shortcuts.SHORTCUTS: self._shortcuts,
             shortcuts.PREVIOUS: lambda: self._step(-1),
             shortcuts.NEXT: lambda: self._step(1),
@@ -215,6 +220,24 @@ class MainWindow(QMainWindow):
             from desktop.views.switcher import switcher
 
             self.show_panel(switcher(self._context, self.chat.account))
+
+    def _new(self) -> None:
+        if self.chat is not None:
+            from desktop.views.rooms.panels import new_chat
+
+            self.show_panel(new_chat(self._context, self.chat.account))
+
+    def _settings(self) -> None:
+        if self.chat is not None:
+            from desktop.views.settings.panel import settings_panel
+
+            self.show_panel(settings_panel(self._context, self.chat.account))
+
+    def _invite(self) -> None:
+        if self.chat is not None:
+            from desktop.views.invite import invite_panel
+
+            self.show_panel(invite_panel(self._context, self.chat.account))
 
     def _shortcuts(self) -> None:
         self.show_panel(shortcuts.shortcuts_panel())

@@ -1,0 +1,170 @@
+"""A list of rooms and people to choose from: avatar, name, a line below."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from PySide6.QtCore import (
+    QEvent,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QColor, QKeyEvent, QPainter
+from PySide6.QtWidgets import (
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+)
+
+from desktop.services.state import Person
+from desktop.ui.icons import paint_icon
+from desktop.ui.theme import tokens
+from desktop.ui.tokens import RADIUS_CONTROL, avatar_colour
+from desktop.widgets.avatar import initials, paint_avatar, paint_picture
+
+ROW: Final = 48
+_AVATAR: Final = 32
+_ICON: Final = 18
+_ROLE: Final = Qt.ItemDataRole.UserRole
+_KEYS: Final = frozenset({Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One row. Its picture is the person's, or an icon, or "#" in the room's colour."""
+
+    title: str
+    subtitle: str = ""
+    person: Person | None = None
+    room_id: str = ""
+    icon: str = ""
+    picked: bool = False
+    """Draws a tick at its end."""
+
+
+class EntryList(QListWidget):
+    """Up and Down in its field choose, Enter or a click takes."""
+
+    taken = Signal(object)
+    """The ``Entry``."""
+
+    def __init__(self, name: str, *, rows: int) -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        self.setItemDelegate(EntryDelegate(self))
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
+        self.setMinimumHeight(rows * ROW)
+        self.itemClicked.connect(self._take)
+        self.itemActivated.connect(self._take)
+
+    def follow(self, field: QLineEdit) -> None:
+        """Take the keys of a search field; the list itself needs no focus then."""
+        field.installEventFilter(self)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+
+    def show_entries(self, entries: Iterable[Entry]) -> None:
+        """In place of what is there; the first is the current one."""
+        self.clear()
+        for entry in entries:
+            item = QListWidgetItem(entry.title)
+            item.setData(_ROLE, entry)
+            item.setData(
+                Qt.ItemDataRole.AccessibleTextRole, ". ".join(filter(None, [entry.title, entry.subtitle]))
+            )
+            self.addItem(item)
+        self.setCurrentRow(0)
+
+    @property
+    def entries(self) -> list[Entry]:
+        """What is shown."""
+        return [self.item(row).data(_ROLE) for row in range(self.count())]
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QKeyEvent) and event.type() is QEvent.Type.KeyPress:
+            if event.key() in _KEYS:
+                self.keyPressEvent(event)
+                return True
+            item = self.currentItem()
+            if event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter} and item is not None:
+                self._take(item)
+                return True
+        return super().eventFilter(watched, event)
+
+    def _take(self, item: QListWidgetItem) -> None:
+        self.taken.emit(item.data(_ROLE))
+
+
+class EntryDelegate(QStyledItemDelegate):
+    """Mirrored where the language runs right to left."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        return QSize(0, ROW)
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        entry: Entry = index.data(_ROLE)
+        t, rect, turn = tokens(), option.rect, option.direction
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        state = option.state
+        chosen = bool(state & QStyle.StateFlag.State_Selected)
+        if chosen or state & QStyle.StateFlag.State_MouseOver:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(t.selection if chosen else t.hover))
+            painter.drawRoundedRect(QRectF(rect), RADIUS_CONTROL, RADIUS_CONTROL)
+        place = QRect(rect.left() + 8, rect.top() + (ROW - _AVATAR) // 2, _AVATAR, _AVATAR)
+        _picture(painter, QStyle.visualRect(turn, rect, place), entry)
+        words = rect.adjusted(52, 4, -36 if entry.picked else -8, -4)
+        side = QStyle.visualAlignment(turn, Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter
+        lines = [(14, t.text, entry.title)] + ([(12, t.muted, entry.subtitle)] if entry.subtitle else [])
+        high = words.height() // len(lines)
+        font = painter.font()
+        for number, (pixels, colour, text) in enumerate(lines):
+            font.setPixelSize(pixels)
+            painter.setFont(font)
+            painter.setPen(QColor(colour))
+            line = QRect(words.left(), words.top() + number * high, words.width(), high)
+            shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, line.width())
+            painter.drawText(QStyle.visualRect(turn, rect, line), side, shown)
+        if entry.picked:
+            tick = QRect(rect.right() - 28, rect.center().y() - _ICON // 2, _ICON, _ICON)
+            paint_icon(painter, QRectF(QStyle.visualRect(turn, rect, tick)), "check", t.accent)
+        painter.restore()
+
+
+def _picture(painter: QPainter, place: QRect, entry: Entry) -> None:
+    person, t = entry.person, tokens()
+    if entry.icon:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(t.field))
+        painter.drawEllipse(place)
+        inset = (_AVATAR - _ICON) / 2
+        paint_icon(painter, QRectF(place).adjusted(inset, inset, -inset, -inset), entry.icon, t.accent)
+    elif person is None:
+        paint_avatar(painter, QRectF(place), text="#", colour=avatar_colour(entry.room_id))
+    elif person.picture is None or not paint_picture(painter, place, person.picture):
+        colour = avatar_colour(person.user_id, person.colour)
+        paint_avatar(painter, QRectF(place), text=initials(person.name), colour=colour)
+
+
+def person_entry(person: Person, *, picked: bool = False) -> Entry:
+    """Somebody, with the user name below."""
+    return Entry(
+        title=person.name,
+        subtitle=f"@{person.username}" if person.username else "",
+        person=person,
+        picked=picked,
+    )

@@ -1,0 +1,1 @@
+"""Profile, looks, password, devices, the server, signing out."""

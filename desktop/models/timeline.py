@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from desktop.services.api import Timeline
-from desktop.services.state import NoticeItem, TimelineItem
+from desktop.services.state import MessageItem, NoticeItem, SendState, TimelineItem
 from desktop.ui.times import clock_time
 
 ITEM_ROLE = Qt.ItemDataRole.UserRole
@@ -13,6 +13,33 @@ BEFORE_ROLE = Qt.ItemDataRole.UserRole + 1
 """The item in the row before, or None."""
 _Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
+
+
+_STATES = {
+    SendState.WAITING: "sending",
+    SendState.SENT: "sent",
+    SendState.DELIVERED: "delivered to all",
+    SendState.READ: "read by all",
+    SendState.FAILED: "not sent",
+}
+
+
+def spoken(item: MessageItem) -> str:
+    """A message as a screen reader says it: who, when, what, and all that is drawn beside it."""
+    head = f"{item.author.name}, {clock_time(item.sent_at_ms)}"
+    if item.deleted:
+        return f"{head}: message deleted"
+    parts = [f"{head}: {item.body}"]
+    if item.reply is not None:
+        parts.insert(0, f"Reply to {item.reply.author.name}")
+    if item.edited:
+        parts.append("edited")
+    parts += [f"{reaction.emoji} {reaction.count}" for reaction in item.reactions]
+    if item.state in _STATES:
+        parts.append(_STATES[item.state])
+    if item.error:
+        parts.append(item.error)
+    return ". ".join(parts)
 
 
 class TimelineModel(QAbstractListModel):
@@ -39,10 +66,16 @@ class TimelineModel(QAbstractListModel):
         if role == BEFORE_ROLE:
             return self._items[index.row() - 1] if index.row() else None
         if role in {Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole}:
-            if isinstance(item, NoticeItem):
-                return item.text
-            return f"{item.author.name}, {clock_time(item.sent_at_ms)}: {item.body}"
+            return item.text if isinstance(item, NoticeItem) else spoken(item)
         return None
+
+    def row_of_key(self, key: str) -> int:
+        """The row of an item, or -1."""
+        return next((row for row, item in enumerate(self._items) if item.key == key), -1)
+
+    def row_of_seq(self, seq: int) -> int:
+        """The row of a message or notice, or -1."""
+        return next((row for row, item in enumerate(self._items) if item.seq == seq), -1)
 
     def _reset(self) -> None:
         self.beginResetModel()

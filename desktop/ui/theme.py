@@ -122,6 +122,14 @@ def _controls(t: Tokens) -> str:
     QLineEdit:focus, QPlainTextEdit:focus {{ border: 1px solid {t.accent}; }}
     QPlainTextEdit {{ background: {t.surface}; border: 1px solid {t.line};
         border-radius: {RADIUS_BUBBLE}px; padding: 8px; }}
+    QFrame#composerBox {{ background: {t.surface}; border: 1px solid {t.line};
+        border-radius: {RADIUS_BUBBLE}px; }}
+    QFrame#composerBox[focused="true"] {{ border: 1px solid {t.accent}; }}
+    QPlainTextEdit#composer, QPlainTextEdit#composer:focus {{ border: none; background: transparent;
+        padding: 0; }}
+    QToolButton#send {{ background: {t.accent}; border: 1px solid {t.accent}; border-radius: 10px; }}
+    QToolButton#send:focus {{ border: 2px solid {t.text}; }}
+    QToolButton#send:disabled {{ background: {t.field}; border-color: {t.field}; }}
     QPushButton {{ border: 1px solid {t.line}; border-radius: {RADIUS_CONTROL}px; min-height: 38px;
         padding: 0 14px; font-weight: 600; background: transparent; }}
     QPushButton:hover {{ background: {t.hover}; }}

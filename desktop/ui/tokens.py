@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 RADIUS_CONTROL: Final = 10
+_AA: Final = 4.5
+_MIDDLE: Final = 0.18
+"""Luminance at which black and white are as far away."""
 RADIUS_BUBBLE: Final = 14
 
 
@@ -105,6 +109,19 @@ AVATARS: Final = (
 def avatar_colour(key: str, chosen: int | None = None) -> str:
     """The colour somebody chose, or one that follows from their id."""
     return AVATARS[(zlib.crc32(key.encode()) if chosen is None else chosen) % len(AVATARS)]
+
+
+@cache
+def readable(colour: str, ground: str) -> str:
+    """``colour`` made as much lighter or darker as text of it on ``ground`` needs (WCAG AA, 4.5)."""
+    aim = 0 if _luminance(ground) > _MIDDLE else 255
+    channels = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+    mixed = colour
+    for share in range(0, 101, 5):
+        mixed = "#" + "".join(f"{(c * (100 - share) + aim * share) // 100:02X}" for c in channels)
+        if contrast(mixed, ground) >= _AA:
+            break
+    return mixed
 
 
 def contrast(one: str, other: str) -> float:

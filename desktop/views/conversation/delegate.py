@@ -1,66 +1,79 @@
-"""Bubbles: how a message and a notice are measured and painted."""
+"""Paints messages and notices, and tells what is under the mouse."""
 
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Final
 
-from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen
-from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtCore import (
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QPoint,
+    QPointF,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+)
+from PySide6.QtGui import QAbstractTextDocumentLayout, QColor, QFont, QPainter, QPalette, QPen
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
-from common.limits import GROUP_GAP_MS
 from desktop.models.timeline import BEFORE_ROLE, ITEM_ROLE
+from desktop.services.api import Timeline
 from desktop.services.state import MessageItem, NoticeItem, SendState, TimelineItem
-from desktop.ui.times import clock_time, day, local
-from desktop.ui.tokens import RADIUS_BUBBLE, Tokens, avatar_colour
-from desktop.widgets.avatar import initials, paint_avatar
+from desktop.ui.i18n import tr
+from desktop.ui.icons import paint_icon
+from desktop.ui.theme import tokens
+from desktop.ui.times import day
+from desktop.ui.tokens import RADIUS_BUBBLE, avatar_colour, readable
+from desktop.views.conversation import layout as place
+from desktop.views.conversation.layout import Fonts, Layout, lay_out
+from desktop.widgets.avatar import initials, paint_avatar, paint_picture
 
-_MARGIN: Final = 20
-_AVATAR: Final = 32
-_INDENT: Final = 42
-_PAD_X: Final = 13
-_PAD_Y: Final = 9
-_GAP: Final = 5
-_GROUP_GAP: Final = 10
-_DAY: Final = 40
-_NAME: Final = 20
-_QUOTE: Final = 44
-_REACTIONS: Final = 28
-_META: Final = 74
-_MAX_BUBBLE: Final = 620
-_CACHE: Final = 2_000
+_CACHE: Final = 400
+"""Layouts kept: more than a timeline's window of 300 rows."""
+_TICKS: Final = {
+    SendState.WAITING: ("clock", "muted"),
+    SendState.SENT: ("check", "muted"),
+    SendState.DELIVERED: ("check-check", "muted"),
+    SendState.READ: ("check-check", "accent"),
+    SendState.FAILED: ("circle-alert", "danger"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """What a click means; besides ``item`` just one is set."""
+
+    item: MessageItem
+    quote: int | None = None
+    """``seq`` of the message that a reply answers."""
+    emoji: str = ""
+    link: str = ""
 
 
 class MessageDelegate(QStyledItemDelegate):
-    """Heights are cached by key, revision, state, place in the group and width."""
+    """Layouts are cached by key, revision, place in the group, width and theme."""
 
-    def __init__(self, tokens: Tokens, parent: QObject | None = None) -> None:
+    def __init__(self, timeline: Timeline, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._tokens = tokens
-        self._heights: dict[tuple[object, ...], int] = {}
-        self._body = QFont()
-        self._body.setPixelSize(14)
-        self._small = QFont()
-        self._small.setPixelSize(12)
-        self._name = QFont(self._body)
-        self._name.setPixelSize(13)
-        self._name.setWeight(QFont.Weight.DemiBold)
+        self._timeline = timeline
+        self._fonts = Fonts.make()
+        self._layouts: OrderedDict[tuple[object, ...], Layout] = OrderedDict()
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         width = option.rect.width()
         item: TimelineItem = index.data(ITEM_ROLE)
         before: TimelineItem | None = index.data(BEFORE_ROLE)
-        new_day, grouped = _new_day(item, before), _grouped(item, before)
+        top = self._above(item, before)
         if isinstance(item, NoticeItem):
-            return QSize(width, 30 + (_DAY if new_day else 0))
-        key = (item.key, item.rev, len(item.reactions), item.deleted, grouped, new_day, width)
-        height = self._heights.get(key)
-        if height is None:
-            if len(self._heights) > _CACHE:
-                self._heights.clear()
-            height = self._heights[key] = self._measure(item, grouped=grouped, new_day=new_day, width=width)
-        return QSize(width, height)
+            return QSize(width, place.NOTICE + top)
+        joined = place.grouped(item, before)
+        high = self._layout(item, width, grouped=joined).height
+        return QSize(width, high + top + (place.GAP if joined else place.GROUP_GAP))
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -70,166 +83,172 @@ class MessageDelegate(QStyledItemDelegate):
         rect = QRect(option.rect)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if _new_day(item, before):
-            self._day(painter, rect, item)
-            rect.setTop(rect.top() + _DAY)
+        if place.new_day(item, before):
+            line = QRect(rect.left(), rect.top(), rect.width(), place.DAY)
+            words = day(place.at_ms(item), time.time_ns() // 1_000_000)
+            self._centred(painter, line, words, bold=True)
+            rect.setTop(rect.top() + place.DAY)
+        if self._is_first_new(item):
+            self._new(painter, QRect(rect.left(), rect.top(), rect.width(), place.NEW))
+            rect.setTop(rect.top() + place.NEW)
         if isinstance(item, NoticeItem):
             self._centred(painter, rect, item.text)
         else:
-            self._message(painter, rect, item, grouped=_grouped(item, before))
+            focused = bool(option.state & QStyle.StateFlag.State_HasFocus)
+            self._message(painter, rect, item, grouped=place.grouped(item, before), focused=focused)
         painter.restore()
 
-    # Measuring.
+    def hit(self, at: QPoint, rect: QRect, index: QModelIndex) -> Hit | None:
+        """What lies under a point of the viewport, in the row's ``rect``."""
+        item = index.data(ITEM_ROLE)
+        before: TimelineItem | None = index.data(BEFORE_ROLE)
+        if not isinstance(item, MessageItem):
+            return None
+        joined = place.grouped(item, before)
+        made = self._layout(item, rect.width(), grouped=joined)
+        body = rect.adjusted(0, self._above(item, before), 0, 0)
+        inside = at - self._bubble(body, item, made, grouped=joined).topLeft()
+        if made.quote is not None and made.quote.contains(inside) and item.reply is not None:
+            return Hit(item=item, quote=item.reply.seq)
+        for chip in made.chips:
+            if chip.rect.contains(inside):
+                return Hit(item=item, emoji=chip.emoji)
+        link = made.link_at(inside)
+        return Hit(item=item, link=link) if link else None
 
-    def _text_width(self, item: MessageItem, width: int) -> int:
-        return min(_MAX_BUBBLE, width - 2 * _MARGIN - (0 if item.own else _INDENT)) - 2 * _PAD_X
+    def forget(self) -> None:
+        """Colours or fonts changed."""
+        self._layouts.clear()
 
-    def _text_rect(self, item: MessageItem, width: int) -> QRect:
-        room = QRect(0, 0, self._text_width(item, width), 1_000_000)
-        flags = int(Qt.TextFlag.TextWrapAnywhere if _has_long_word(item.body) else Qt.TextFlag.TextWordWrap)
-        return QFontMetrics(self._body).boundingRect(room, flags, _shown(item))
+    # inside
 
-    def _bubble(self, item: MessageItem, width: int, *, grouped: bool) -> tuple[int, int, bool]:
-        """Width and height of the bubble, and whether the time stands on a line of its own."""
-        text, most = self._text_rect(item, width), self._text_width(item, width)
-        beside = text.width() + _META <= most and text.height() < 2 * QFontMetrics(self._body).height()
-        wide = text.width() + (_META if beside else 0)
-        if not item.own and not grouped:
-            wide = max(wide, QFontMetrics(self._name).horizontalAdvance(item.author.name))
-        if item.reply is not None:
-            wide = max(wide, min(most, 240))
-        wide = max(wide, _META if not beside else 0)
-        height = 2 * _PAD_Y + text.height() + (0 if beside else 18)
-        height += _NAME if not item.own and not grouped else 0
-        height += _QUOTE if item.reply is not None else 0
-        height += _REACTIONS if item.reactions else 0
-        return min(wide, most) + 2 * _PAD_X, height, beside
+    def _is_first_new(self, item: TimelineItem) -> bool:
+        return item.seq is not None and item.seq == self._timeline.unread_from
 
-    def _measure(self, item: MessageItem, *, grouped: bool, new_day: bool, width: int) -> int:
-        _, height, _ = self._bubble(item, width, grouped=grouped)
-        return height + (_GAP if grouped else _GROUP_GAP) + (_DAY if new_day else 0)
+    def _above(self, item: TimelineItem, before: TimelineItem | None) -> int:
+        high = place.DAY if place.new_day(item, before) else 0
+        return high + (place.NEW if self._is_first_new(item) else 0)
 
-    # Painting.
+    def _layout(self, item: MessageItem, width: int, *, grouped: bool) -> Layout:
+        failed = item.state is SendState.FAILED
+        key = (item.key, item.rev, item.reactions, item.deleted, item.edited, failed, grouped, width)
+        found = self._layouts.get(key)
+        if found is None:
+            found = lay_out(item, width, grouped=grouped, fonts=self._fonts, tokens=tokens())
+            self._layouts[key] = found
+            if len(self._layouts) > _CACHE:
+                self._layouts.popitem(last=False)
+        else:
+            self._layouts.move_to_end(key)
+        return found
 
-    def _day(self, painter: QPainter, rect: QRect, item: TimelineItem) -> None:
-        line = QRect(rect.left(), rect.top(), rect.width(), _DAY)
-        self._centred(painter, line, day(_at(item), time.time_ns() // 1_000_000), bold=True)
+    def _bubble(self, rect: QRect, item: MessageItem, made: Layout, *, grouped: bool) -> QRect:
+        top = rect.top() + (place.GAP if grouped else place.GROUP_GAP)
+        left = rect.left() + place.MARGIN + place.INDENT
+        if item.own:
+            left = rect.right() + 1 - place.MARGIN - made.width
+        return QRect(left, top, made.width, made.height)
 
-    def _centred(self, painter: QPainter, rect: QRect, text: str, *, bold: bool = False) -> None:
-        font = QFont(self._small)
+    def _new(self, painter: QPainter, line: QRect) -> None:
+        t = tokens()
+        self._centred(painter, line, tr("New"), bold=True, colour=t.danger)
+        wide = painter.fontMetrics().horizontalAdvance(tr("New")) // 2 + 14
+        middle, y = line.center().x(), line.center().y()
+        colour = QColor(t.danger)
+        colour.setAlphaF(0.6)
+        painter.setPen(QPen(colour, 1))
+        painter.drawLine(line.left() + place.MARGIN, y, middle - wide, y)
+        painter.drawLine(middle + wide, y, line.right() - place.MARGIN, y)
+
+    def _centred(
+        self, painter: QPainter, rect: QRect, text: str, *, bold: bool = False, colour: str = ""
+    ) -> None:
+        font = QFont(self._fonts.small)
+        font.setPixelSize(12)
         font.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
         painter.setFont(font)
-        painter.setPen(QColor(self._tokens.muted))
-        line = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, rect.width() - 2 * _MARGIN)
+        painter.setPen(QColor(colour or tokens().muted))
+        room = rect.width() - 2 * place.MARGIN
+        line = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room)
         painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, line)
 
-    def _message(self, painter: QPainter, rect: QRect, item: MessageItem, *, grouped: bool) -> None:
-        t = self._tokens
-        wide, high, beside = self._bubble(item, rect.width(), grouped=grouped)
-        top = rect.top() + (_GAP if grouped else _GROUP_GAP)
-        left = rect.right() - _MARGIN - wide if item.own else rect.left() + _MARGIN + _INDENT
-        bubble = QRectF(left, top, wide, high)
-        painter.setPen(QPen(QColor(t.own if item.own else t.line), 1))
-        painter.setBrush(QColor(t.own if item.own else t.surface))
-        painter.drawRoundedRect(bubble, RADIUS_BUBBLE, RADIUS_BUBBLE)
-        inner = bubble.adjusted(_PAD_X, _PAD_Y, -_PAD_X, -_PAD_Y).toRect()
+    def _message(
+        self, painter: QPainter, rect: QRect, item: MessageItem, *, grouped: bool, focused: bool
+    ) -> None:
+        t = tokens()
+        made = self._layout(item, rect.width(), grouped=grouped)
+        bubble = self._bubble(rect, item, made, grouped=grouped)
+        ground = t.own if item.own else t.surface
+        edge = t.accent if focused else ground if item.own else t.line
+        painter.setPen(QPen(QColor(edge), 2 if focused else 1))
+        painter.setBrush(QColor(ground))
+        shape = QRectF(bubble).adjusted(0.5, 0.5, -0.5, -0.5)
+        painter.drawRoundedRect(shape, RADIUS_BUBBLE, RADIUS_BUBBLE)
         author = item.author
-        if not item.own and not grouped:
+        painter.translate(bubble.topLeft())
+        if made.name is not None:
             colour = avatar_colour(author.user_id, author.colour)
-            face = QRectF(rect.left() + _MARGIN, top, _AVATAR, _AVATAR)
-            paint_avatar(painter, face, text=initials(author.name), colour=colour)
-            painter.setFont(self._name)
-            painter.setPen(QColor(colour if t.background > "#8" else t.accent))
-            painter.drawText(inner, Qt.AlignmentFlag.AlignLeft, author.name)
-            inner.setTop(inner.top() + _NAME)
-        if item.reply is not None:
-            self._quote(painter, inner, item)
-            inner.setTop(inner.top() + _QUOTE)
-        if item.reactions:
-            self._reactions(painter, inner, item)
-            inner.setBottom(inner.bottom() - _REACTIONS)
-        painter.setFont(self._body)
-        painter.setPen(QColor(t.muted if item.deleted else t.text))
-        wrap = Qt.TextFlag.TextWrapAnywhere if _has_long_word(item.body) else Qt.TextFlag.TextWordWrap
-        room = inner.adjusted(0, 0, -_META if beside else 1, 0)
-        painter.drawText(room, int(wrap) | int(Qt.AlignmentFlag.AlignTop), _shown(item))
-        self._meta(painter, inner, item)
+            face = QRect(rect.left() + place.MARGIN - bubble.left(), 0, place.AVATAR, place.AVATAR)
+            if author.picture is None or not paint_picture(painter, face, author.picture):
+                paint_avatar(painter, QRectF(face), text=initials(author.name), colour=colour)
+            painter.setFont(self._fonts.name)
+            painter.setPen(QColor(readable(colour, ground)))
+            name = painter.fontMetrics().elidedText(
+                author.name, Qt.TextElideMode.ElideRight, made.name.width()
+            )
+            painter.drawText(made.name, Qt.AlignmentFlag.AlignLeft, name)
+        self._quote(painter, made, item)
+        self._text(painter, made, item)
+        self._chips(painter, made)
+        self._meta(painter, made, item)
 
-    def _quote(self, painter: QPainter, inner: QRect, item: MessageItem) -> None:
-        if item.reply is None:
+    def _text(self, painter: QPainter, made: Layout, item: MessageItem) -> None:
+        t = tokens()
+        context = QAbstractTextDocumentLayout.PaintContext()
+        context.palette.setColor(QPalette.ColorRole.Text, QColor(t.muted if item.deleted else t.text))
+        painter.save()
+        painter.translate(made.text)
+        made.document.documentLayout().draw(painter, context)
+        painter.restore()
+
+    def _quote(self, painter: QPainter, made: Layout, item: MessageItem) -> None:
+        if made.quote is None or item.reply is None:
             return
-        bar = QRectF(inner.left(), inner.top(), 3, _QUOTE - 8)
-        painter.fillRect(bar, QColor(self._tokens.accent))
-        line = QRect(inner.left() + 11, inner.top(), inner.width() - 11, 18)
-        painter.setPen(QColor(self._tokens.muted))
-        painter.setFont(self._name)
-        painter.drawText(line, Qt.AlignmentFlag.AlignLeft, item.reply.author.name)
-        painter.setFont(self._small)
-        words = item.reply.excerpt or "Deleted message"
-        words = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, line.width())
-        painter.drawText(line.translated(0, 18), Qt.AlignmentFlag.AlignLeft, words)
+        t, box = tokens(), made.quote
+        painter.fillRect(QRect(box.left(), box.top(), 3, box.height()), QColor(t.accent))
+        line = QRect(box.left() + 11, box.top(), box.width() - 11, 18)
+        painter.setPen(QColor(t.muted))
+        font = QFont(self._fonts.name)
+        for words in (item.reply.author.name, item.reply.excerpt or tr("Deleted message")):
+            painter.setFont(font)
+            shown = painter.fontMetrics().elidedText(
+                " ".join(words.split()), Qt.TextElideMode.ElideRight, line.width()
+            )
+            painter.drawText(line, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, shown)
+            line.translate(0, 19)
+            font.setWeight(QFont.Weight.Normal)
 
-    def _reactions(self, painter: QPainter, inner: QRect, item: MessageItem) -> None:
-        left, top = inner.left(), inner.bottom() - 21
-        painter.setFont(self._small)
-        for reaction in item.reactions:
-            text = f"{reaction.emoji} {reaction.count}"
-            wide = painter.fontMetrics().horizontalAdvance(text) + 18
-            chip = QRectF(left, top, wide, 22)
-            edge = self._tokens.accent if reaction.mine else self._tokens.line
-            painter.setPen(QPen(QColor(edge), 1))
-            painter.setBrush(QColor(self._tokens.selection if reaction.mine else self._tokens.field))
-            painter.drawRoundedRect(chip, 11, 11)
-            painter.setPen(QColor(self._tokens.text))
-            painter.drawText(chip, Qt.AlignmentFlag.AlignCenter, text)
-            left += wide + 4
+    def _chips(self, painter: QPainter, made: Layout) -> None:
+        t = tokens()
+        font = QFont(self._fonts.small)
+        font.setPixelSize(12)
+        painter.setFont(font)
+        for chip in made.chips:
+            painter.setPen(QPen(QColor(t.accent if chip.mine else t.line), 1))
+            painter.setBrush(QColor(t.selection if chip.mine else t.field))
+            painter.drawRoundedRect(QRectF(chip.rect).adjusted(0.5, 0.5, -0.5, -0.5), 11, 11)
+            painter.setPen(QColor(t.text))
+            painter.drawText(chip.rect, Qt.AlignmentFlag.AlignCenter, chip.text)
 
-    def _meta(self, painter: QPainter, inner: QRect, item: MessageItem) -> None:
-        t = self._tokens
-        painter.setFont(self._small)
-        failed = item.state is SendState.FAILED
-        words = "not sent" if failed else clock_time(item.sent_at_ms)
-        if item.edited and not failed:
-            words = f"edited {words}"
-        ticks = 22 if item.own and not failed else 0
-        line = QRect(inner.left(), inner.bottom() - 15, inner.width() - ticks, 18)
-        painter.setPen(QColor(t.danger if failed else t.muted))
-        painter.drawText(line, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, words)
-        if ticks:
-            self._ticks(painter, QPointF(inner.right() - 16, inner.bottom() - 6), item.state)
-
-    def _ticks(self, painter: QPainter, at: QPointF, state: SendState) -> None:
-        colour = self._tokens.accent if state is SendState.READ else self._tokens.muted
-        painter.setPen(QPen(QColor(colour), 1.4))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        if state is SendState.WAITING:
-            painter.drawEllipse(at + QPointF(8, 0), 5, 5)
-            painter.drawPolyline([at + QPointF(8, -3), at + QPointF(8, 0), at + QPointF(10, 1)])
-            return
-        for shift in (0, 6) if state in {SendState.DELIVERED, SendState.READ} else (6,):
-            start = at + QPointF(shift, 0)
-            painter.drawPolyline([start, start + QPointF(3, 3), start + QPointF(9, -4)])
-
-
-def _shown(item: MessageItem) -> str:
-    return "This message was deleted" if item.deleted else item.body
-
-
-def _has_long_word(body: str) -> bool:
-    return any(len(word) > 40 for word in body.split())  # noqa: PLR2004 - wider than a narrow bubble
-
-
-def _at(item: TimelineItem) -> int:
-    return item.at_ms if isinstance(item, NoticeItem) else item.sent_at_ms
-
-
-def _new_day(item: TimelineItem, before: TimelineItem | None) -> bool:
-    return before is None or local(_at(item)).date() != local(_at(before)).date()
-
-
-def _grouped(item: TimelineItem, before: TimelineItem | None) -> bool:
-    """Whether the message continues the one before it."""
-    if not isinstance(item, MessageItem) or not isinstance(before, MessageItem) or _new_day(item, before):
-        return False
-    near = item.sent_at_ms - before.sent_at_ms <= GROUP_GAP_MS
-    return near and item.author.user_id == before.author.user_id
+    def _meta(self, painter: QPainter, made: Layout, item: MessageItem) -> None:
+        t, line = tokens(), QRect(made.meta)
+        tick = _TICKS.get(item.state)
+        if tick is not None:
+            icon, colour = tick
+            y = line.center().y() - place.TICK / 2 + 1
+            spot = QRectF(QPointF(line.right() + 1 - place.TICK, y), QSize(place.TICK, place.TICK).toSizeF())
+            paint_icon(painter, spot, icon, getattr(t, colour))
+            line.setRight(line.right() - place.TICK - 4)
+        painter.setFont(self._fonts.small)
+        painter.setPen(QColor(t.danger if item.state is SendState.FAILED else t.muted))
+        painter.drawText(line, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, made.words)

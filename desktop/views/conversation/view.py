@@ -3,43 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import Any
 
-from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtGui import QGuiApplication, QResizeEvent
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QHBoxLayout,
-    QListView,
-    QMenu,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+import shiboken6
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
-from desktop.models.timeline import ITEM_ROLE, TimelineModel
 from desktop.services.api import Account, Timeline
 from desktop.services.state import MessageItem, RoomItem, SendState, ServiceError
-from desktop.ui.tokens import Tokens
+from desktop.ui.i18n import tr
 from desktop.views.context import Context
-from desktop.views.conversation.composer import Composer
-from desktop.views.conversation.delegate import MessageDelegate
-from desktop.widgets.named import label, named
-
-QUICK_REACTIONS: Final = ("👍", "❤️", "😂", "🎉", "😮", "😢")
-_NEAR_EDGE: Final = 400
-
-
-class MessageList(QListView):
-    """Lays its rows out anew when its width changes; stays at the bottom where it was there."""
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        bar = self.verticalScrollBar()
-        at_end = bar.value() >= bar.maximum() - 2
-        super().resizeEvent(event)
-        self.scheduleDelayedItemsLayout()
-        if at_end:
-            self.scrollToBottom()
+from desktop.views.conversation.composer import ComposerBox
+from desktop.views.conversation.delegate import Hit
+from desktop.views.conversation.emoji import QUICK, EmojiPicker, remember
+from desktop.views.conversation.list import MessageList
+from desktop.views.conversation.markdown import opens
+from desktop.views.conversation.parts import DownButton, Header, Strip, typing_words
+from desktop.views.forms import Message
+from desktop.views.kit import Elided
 
 
 class ConversationView(QWidget):
@@ -47,7 +29,7 @@ class ConversationView(QWidget):
 
     back_wanted = Signal()
 
-    def __init__(self, context: Context, account: Account, room: RoomItem, tokens: Tokens) -> None:
+    def __init__(self, context: Context, account: Account, room: RoomItem) -> None:
         super().__init__()
         self.setObjectName("page")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -57,136 +39,162 @@ class ConversationView(QWidget):
         self.timeline: Timeline = account.timeline(room.room_id)
         self._reply_to: int | None = None
         self._editing: int | None = None
-        self._following = True
-        self._title = label("", "name")
-        self._about = label("", "muted")
-        self.back = QPushButton("←")
-        self.back.setAccessibleName("Back to the list")
-        self.back.clicked.connect(self.back_wanted)
-        self._strip = label("", "bar")
-        self._strip.hide()
-        self._problem = label("", "error")
-        self._problem.setWordWrap(True)
-        self._problem.hide()
-        self._list = self._make_list(tokens)
-        self.composer = Composer()
-        self.composer.setPlaceholderText(f"Message {room.title}")
+        self._saving = False
+        self.header = Header()
+        self.back = self.header.back
+        self.list = MessageList(self.timeline)
+        self._down = DownButton(self.list)
+        self._typing = Elided(kind="caption")
+        self._typing.setContentsMargins(0, 0, 0, 0)
+        self.strip = Strip()
+        self.problem = Message()
+        self.problem.setContentsMargins(24, 4, 24, 0)
+        self.box = ComposerBox(context.settings)
+        self.composer = self.box.composer
+        self.composer.setPlaceholderText(tr("Message {title}").format(title=room.title))
         self.composer.setPlainText(account.draft(room.room_id))
-        self._send = named(QPushButton("Send"), "primary")
         self._lay_out()
         self._connect()
         self.show_room(room)
 
     def show_room(self, room: RoomItem) -> None:
-        """Title and members may have changed."""
-        self._title.setText(room.title)
-        people = f"{room.member_count} member{'s' if room.member_count != 1 else ''}"
-        peer = f"@{room.peer.username}" if room.peer is not None else people
-        writing = f"{', '.join(room.typing)} is typing…" if room.typing else ""
-        self._about.setText(writing or ("Notes to self" if room.notes else peer))
+        """Title, members or who is writing may have changed."""
+        self.header.show_room(room)
+        self._typing.set_text(typing_words(room))
 
-    def _make_list(self, tokens: Tokens) -> MessageList:
-        view = MessageList()
-        view.setAccessibleName("Messages")
-        view.setItemDelegate(MessageDelegate(tokens, view))
-        view.setModel(TimelineModel(self.timeline, view))
-        view.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        view.setMinimumWidth(0)
-        return view
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place_down()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.window().installEventFilter(self)
+        self._place_down()
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() in {QEvent.Type.PaletteChange, QEvent.Type.FontChange}:
+            self.list.forget_layouts()
+        super().changeEvent(event)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() is QEvent.Type.WindowActivate:
+            self.list.read()
+        return super().eventFilter(watched, event)
 
     def _lay_out(self) -> None:
-        header = named(QWidget(), "header")
-        header.setFixedHeight(60)
-        names = QVBoxLayout()
-        names.setSpacing(0)
-        for line in (self._title, self._about):
-            names.addWidget(line)
-        top = QHBoxLayout(header)
-        top.setContentsMargins(20, 6, 20, 6)
-        top.addWidget(self.back)
-        top.addLayout(names, 1)
+        typing = QHBoxLayout()
+        typing.setContentsMargins(20, 0, 20, 0)
+        typing.addWidget(self._typing)
         bottom = QHBoxLayout()
-        bottom.setContentsMargins(20, 8, 20, 16)
-        bottom.addWidget(self.composer, 1)
-        bottom.addWidget(self._send, 0, Qt.AlignmentFlag.AlignBottom)
+        bottom.setContentsMargins(20, 6, 20, 16)
+        bottom.addWidget(self.box)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for widget in (header, self._list, self._strip, self._problem):
-            column.addWidget(widget, 1 if widget is self._list else 0)
+        column.addWidget(self.header)
+        column.addWidget(self.list, 1)
+        column.addLayout(typing)
+        column.addWidget(self.strip)
+        column.addWidget(self.problem)
         column.addLayout(bottom)
         self.setFocusProxy(self.composer)
 
     def _connect(self) -> None:
+        self.header.back_wanted.connect(self.back_wanted)
         self.composer.send_wanted.connect(self._submit)
         self.composer.edit_last_wanted.connect(self._edit_last)
-        self.composer.cancel_wanted.connect(self._cancel)
+        self.composer.cancel_wanted.connect(self._step_back)
         self.composer.textChanged.connect(self._typed)
-        self._send.clicked.connect(lambda: self._submit(self.composer.toPlainText().strip()))
-        self._list.customContextMenuRequested.connect(self._menu)
-        bar = self._list.verticalScrollBar()
-        bar.valueChanged.connect(self._scrolled)
-        bar.rangeChanged.connect(self._grown)
+        self.strip.closed.connect(self._cancel)
+        self.list.hit.connect(self._hit)
+        self.list.menu_wanted.connect(self._menu)
+        self.list.copy_wanted.connect(_copy)
+        self.list.leave_wanted.connect(self.composer.setFocus)
+        self.list.below_changed.connect(self._show_down)
+        self._down.clicked.connect(self._to_end)
 
     # Reading.
 
-    def _grown(self) -> None:
-        if self._following:
-            self._list.scrollToBottom()
-            self._read()
+    def _show_down(self) -> None:
+        self._down.setVisible(not self.list.following and self.list.rows.rowCount() > 0)
+        if self._down.isVisible():
+            self._down.show_count(self.list.below())
 
-    def _scrolled(self, value: int) -> None:
-        bar = self._list.verticalScrollBar()
-        self._following = self.timeline.at_end and value >= bar.maximum() - 2
-        if value < _NEAR_EDGE and not self.timeline.at_start:
-            self.timeline.load_older()
-        if bar.maximum() - value < _NEAR_EDGE and not self.timeline.at_end:
-            self.timeline.load_newer()
-        if self._following:
-            self._read()
+    def _place_down(self) -> None:
+        area = self.list.rect()
+        self._down.move(area.width() - self._down.width() - 20, area.height() - self._down.height() - 8)
 
-    def _read(self) -> None:
-        """Only what a person can see counts as read."""
-        if not self.isVisible() or not self.window().isActiveWindow():
-            return
-        seqs = [item.seq for item in self.timeline.items if item.seq is not None]
-        if seqs:
-            self.timeline.mark_read(seqs[-1])
+    def _to_end(self) -> None:
+        async def go() -> None:
+            if not self.timeline.at_end:
+                await self.timeline.jump_to_end()
+            if shiboken6.isValid(self):
+                self.list.follow()
+
+        self._spawn(go())
+
+    def _hit(self, hit: Hit) -> None:
+        if hit.quote is not None:
+            self._spawn(self._jump(hit.quote))
+        elif hit.link and opens(hit.link):
+            QDesktopServices.openUrl(QUrl(hit.link))
+        elif hit.emoji:
+            self._toggle(hit.item, hit.emoji)
+
+    async def _jump(self, seq: int) -> None:
+        if not self.list.show_seq(seq) and await self.timeline.jump(seq) is not None:
+            self.list.show_seq(seq)
 
     # Writing.
 
     def _submit(self, text: str) -> None:
-        if not text:
+        if self._editing is not None:
+            if not self._saving:
+                self._saving = True
+                self._spawn(self._save(self._editing, text))
             return
         try:
-            if self._editing is not None:
-                self._spawn(self.timeline.edit(self._editing, text))
-            else:
-                self._following = True
-                self.timeline.send(text, reply_to=self._reply_to)
+            self.timeline.send(text, reply_to=self._reply_to)
         except ServiceError as problem:
-            self._say(problem.text)
+            self.problem.say(problem.text)
             return
-        self._say("")
+        self.problem.quiet()
         self.composer.clear()
         self._cancel()
+        self._to_end()
+
+    async def _save(self, seq: int, text: str) -> None:
+        """What was typed stays until the server took it."""
+        try:
+            await self.timeline.edit(seq, text)
+        finally:
+            self._saving = False
+        if shiboken6.isValid(self):
+            self.problem.quiet()
+            self._cancel()
 
     def _typed(self) -> None:
+        if self._editing is not None:
+            return
         text = self.composer.toPlainText()
-        if self._editing is None:
-            self._account.set_draft(self.room_id, text)
+        self._account.set_draft(self.room_id, text)
         if text:
             self.timeline.typing()
 
+    def _step_back(self) -> None:
+        if self.strip.isVisible():
+            self._cancel()
+        elif self.back.isVisible():
+            self.back_wanted.emit()
+
     def _cancel(self) -> None:
+        """No reply and no edit; the room's draft is back."""
+        self._reply_to = None
+        self.strip.hide()
         if self._editing is not None:
             self._editing = None
-            self.composer.clear()
-        self._reply_to = None
-        self._strip.hide()
+            self.composer.setPlainText(self._account.draft(self.room_id))
+            self.composer.moveCursor(self.composer.textCursor().MoveOperation.End)
 
     def _edit_last(self) -> None:
         mine = [i for i in self.timeline.items if isinstance(i, MessageItem) and i.own and not i.deleted]
@@ -197,23 +205,19 @@ class ConversationView(QWidget):
         self._cancel()
         self._editing = item.seq
         self.composer.setPlainText(item.body)
-        self._strip.setText("Editing your message. Esc cancels.")
-        self._strip.show()
+        self.composer.moveCursor(self.composer.textCursor().MoveOperation.End)
+        self.strip.say("pencil", tr("Editing your message"))
         self.composer.setFocus()
 
     def _reply(self, item: MessageItem) -> None:
         self._cancel()
         self._reply_to = item.seq
-        self._strip.setText(f"Reply to {item.author.name}. Esc cancels.")
-        self._strip.show()
+        self.strip.say("reply", tr("Reply to {name}: {text}").format(name=item.author.name, text=item.body))
         self.composer.setFocus()
 
     # The menu of a message.
 
-    def _menu(self, at: QPoint) -> None:
-        item = self._list.indexAt(at).data(ITEM_ROLE)
-        if not isinstance(item, MessageItem):
-            return
+    def _menu(self, item: MessageItem, at: QPoint) -> None:
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
 
@@ -221,23 +225,37 @@ class ConversationView(QWidget):
             menu.addAction(words).triggered.connect(action)
 
         if item.state is SendState.FAILED:
-            offer("Retry", lambda: self.timeline.retry(item.key))
-            offer("Discard", lambda: self.timeline.discard(item.key))
+            offer(tr("Retry"), lambda: self.timeline.retry(item.key))
+            offer(tr("Discard"), lambda: self.timeline.discard(item.key))
         seq = item.seq
         if seq is not None and not item.deleted:
-            react = menu.addMenu("React")
-            for emoji in QUICK_REACTIONS:
-                on = not any(reaction.emoji == emoji and reaction.mine for reaction in item.reactions)
-                react.addAction(emoji).triggered.connect(
-                    lambda _=False, emoji=emoji, on=on: self._spawn(self.timeline.react(seq, emoji, on=on))
-                )
-            offer("Reply", lambda: self._reply(item))
-            offer("Copy", lambda: QGuiApplication.clipboard().setText(item.body))
-            if item.own:
-                offer("Edit", lambda: self._edit(item))
-                offer("Delete for everyone", lambda: self._spawn(self.timeline.delete(seq)))
+            self._offer_reactions(menu, item, at)
+            offer(tr("Reply"), lambda: self._reply(item))
+        if not item.deleted:
+            offer(tr("Copy"), lambda: _copy(item.body))
+        if seq is not None and item.own and not item.deleted:
+            offer(tr("Edit"), lambda: self._edit(item))
+            offer(tr("Delete for everyone"), lambda: self._spawn(self.timeline.delete(seq)))
         if menu.actions():
-            menu.popup(self._list.viewport().mapToGlobal(at))
+            menu.popup(at)
+
+    def _offer_reactions(self, menu: QMenu, item: MessageItem, at: QPoint) -> None:
+        react = menu.addMenu(tr("React"))
+        for emoji in QUICK:
+            react.addAction(emoji).triggered.connect(lambda _=False, emoji=emoji: self._toggle(item, emoji))
+        react.addAction(tr("More…")).triggered.connect(lambda: self._pick(item, at))
+
+    def _pick(self, item: MessageItem, at: QPoint) -> None:
+        picker = EmojiPicker(self._context.settings, self)
+        picker.chosen.connect(lambda emoji: self._toggle(item, emoji))
+        picker.show_at(at)
+
+    def _toggle(self, item: MessageItem, emoji: str) -> None:
+        if item.seq is not None:
+            on = not any(one.emoji == emoji and one.mine for one in item.reactions)
+            if on:
+                remember(self._context.settings, emoji)
+            self._spawn(self.timeline.react(item.seq, emoji, on=on))
 
     # inside
 
@@ -246,10 +264,11 @@ class ConversationView(QWidget):
             try:
                 await work
             except ServiceError as problem:
-                self._say(problem.text)
+                if shiboken6.isValid(self):
+                    self.problem.say(problem.text)
 
         self._context.spawn(run(), "conversation")
 
-    def _say(self, problem: str) -> None:
-        self._problem.setText(problem)
-        self._problem.setVisible(bool(problem))
+
+def _copy(text: str) -> None:
+    QGuiApplication.clipboard().setText(text)

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from desktop.services.api import Account
 from desktop.ui.i18n import tr
-from desktop.ui.theme import tokens
 from desktop.views.context import Context
 from desktop.views.conversation.view import ConversationView
 from desktop.views.kit import plain_label
@@ -77,7 +76,7 @@ class AccountPage(QWidget):
         if room is None or (self._conversation is not None and self._conversation.room_id == room_id):
             return
         self._drop()
-        self._conversation = ConversationView(self._context, self.account, room, tokens())
+        self._conversation = ConversationView(self._context, self.account, room)
         self._conversation.back_wanted.connect(self.leave_room)
         self._column.addWidget(self._conversation, 1)
         self.pane.choose(room_id)

@@ -1,0 +1,184 @@
+"""Where the parts of a message go: measured once for a width, painted and hit many times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from PySide6.QtCore import QPoint, QPointF, QRect
+from PySide6.QtGui import QAbstractTextDocumentLayout, QFont, QFontMetrics
+
+from common.limits import GROUP_GAP_MS
+from desktop.services.state import MessageItem, NoticeItem, SendState, TimelineItem
+from desktop.ui.i18n import tr
+from desktop.ui.times import clock_time, local
+from desktop.ui.tokens import Tokens
+from desktop.views.conversation.markdown import MessageDocument
+
+MARGIN: Final = 20
+AVATAR: Final = 32
+INDENT: Final = 42
+PAD_X: Final = 13
+PAD_Y: Final = 9
+GAP: Final = 5
+GROUP_GAP: Final = 10
+DAY: Final = 40
+NEW: Final = 36
+NOTICE: Final = 30
+TICK: Final = 14
+_NAME: Final = 20
+_QUOTE: Final = 44
+_CHIP: Final = 22
+_CHIPS: Final = 28
+_META: Final = 18
+_MAX_BUBBLE: Final = 620
+_QUOTE_WIDTH: Final = 240
+
+
+@dataclass(frozen=True, slots=True)
+class Fonts:
+    """Made once: a delegate asks for them at every row."""
+
+    body: QFont
+    small: QFont
+    name: QFont
+
+    @classmethod
+    def make(cls) -> Fonts:
+        """Sizes of experience.md."""
+        body, small, name = QFont(), QFont(), QFont()
+        body.setPixelSize(14)
+        small.setPixelSize(11)
+        name.setPixelSize(13)
+        name.setWeight(QFont.Weight.DemiBold)
+        return cls(body, small, name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chip:
+    """One reaction, in bubble coordinates."""
+
+    rect: QRect
+    emoji: str
+    text: str
+    mine: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """All rectangles are relative to the bubble's corner."""
+
+    width: int
+    height: int
+    name: QRect | None
+    quote: QRect | None
+    text: QPoint
+    document: MessageDocument
+    chips: tuple[Chip, ...]
+    meta: QRect
+    words: str
+    """Of the meta line: the time, "edited", "not sent"."""
+
+    def link_at(self, at: QPoint) -> str:
+        """The address under a point of the bubble, or empty."""
+        layout: QAbstractTextDocumentLayout = self.document.documentLayout()
+        return layout.anchorAt(QPointF(at - self.text))
+
+
+def shown_body(item: MessageItem) -> str:
+    """What stands in the bubble."""
+    return tr("This message was deleted") if item.deleted else item.body
+
+
+def meta_words(item: MessageItem) -> str:
+    """The small line at the end."""
+    if item.state is SendState.FAILED:
+        return tr("not sent")
+    when = clock_time(item.sent_at_ms)
+    return tr("edited {time}").format(time=when) if item.edited and not item.deleted else when
+
+
+def text_width(item: MessageItem, width: int) -> int:
+    """Most that a line of the message may take in a row of ``width``."""
+    return min(_MAX_BUBBLE, width - 2 * MARGIN - (0 if item.own else INDENT)) - 2 * PAD_X
+
+
+def lay_out(item: MessageItem, width: int, *, grouped: bool, fonts: Fonts, tokens: Tokens) -> Layout:
+    """Measure everything for a row of ``width`` pixels."""
+    most = text_width(item, width)
+    document = MessageDocument(shown_body(item), tokens)
+    document.setTextWidth(most)
+    text_wide = min(most, round(document.idealWidth()) + 1)
+    small = QFontMetrics(fonts.small)
+    words = meta_words(item)
+    meta_wide = small.horizontalAdvance(words) + (TICK + 4 if item.own else 0)
+    beside = document.last_line_width() + 12 + meta_wide <= most
+    wide = max(text_wide, document.last_line_width() + 12 + meta_wide if beside else meta_wide)
+    headed = not item.own and not grouped
+    if headed:
+        wide = max(wide, min(most, QFontMetrics(fonts.name).horizontalAdvance(item.author.name)))
+    if item.reply is not None:
+        wide = max(wide, min(most, _QUOTE_WIDTH))
+    chips, chips_wide, rows = _chips(item, most, fonts)
+    wide = max(wide, chips_wide)
+    y = PAD_Y
+    name = QRect(PAD_X, y, wide, _NAME) if headed else None
+    y += _NAME if headed else 0
+    quote = QRect(PAD_X, y, wide, _QUOTE - 6) if item.reply is not None else None
+    y += _QUOTE if quote is not None else 0
+    text = QPoint(PAD_X, y)
+    y += round(document.size().height())
+    meta_top = y - _META if beside else y
+    y += 0 if beside else _META
+    meta = QRect(PAD_X + wide - meta_wide, meta_top, meta_wide, _META)
+    moved = tuple(
+        Chip(rect=chip.rect.translated(PAD_X, y + 6), emoji=chip.emoji, text=chip.text, mine=chip.mine)
+        for chip in chips
+    )
+    y += rows * _CHIPS
+    return Layout(
+        width=wide + 2 * PAD_X,
+        height=y + PAD_Y,
+        name=name,
+        quote=quote,
+        text=text,
+        document=document,
+        chips=moved,
+        meta=meta,
+        words=words,
+    )
+
+
+def _chips(item: MessageItem, most: int, fonts: Fonts) -> tuple[list[Chip], int, int]:
+    """Reactions in rows of at most ``most`` pixels; their width and the number of rows."""
+    metrics = QFontMetrics(fonts.small)
+    chips: list[Chip] = []
+    left = row = widest = 0
+    for reaction in item.reactions:
+        text = f"{reaction.emoji} {reaction.count}"
+        wide = metrics.horizontalAdvance(text) + 18
+        if left and left + wide > most:
+            left, row = 0, row + 1
+        spot = QRect(left, row * _CHIPS, wide, _CHIP)
+        chips.append(Chip(rect=spot, emoji=reaction.emoji, text=text, mine=reaction.mine))
+        left += wide + 4
+        widest = max(widest, left - 4)
+    return chips, widest, row + 1 if chips else 0
+
+
+def at_ms(item: TimelineItem) -> int:
+    """When it happened."""
+    return item.at_ms if isinstance(item, NoticeItem) else item.sent_at_ms
+
+
+def new_day(item: TimelineItem, before: TimelineItem | None) -> bool:
+    """Whether a day separator stands above."""
+    return before is None or local(at_ms(item)).date() != local(at_ms(before)).date()
+
+
+def grouped(item: TimelineItem, before: TimelineItem | None) -> bool:
+    """Whether the message continues the one before it."""
+    if not isinstance(item, MessageItem) or not isinstance(before, MessageItem) or new_day(item, before):
+        return False
+    near = item.sent_at_ms - before.sent_at_ms <= GROUP_GAP_MS
+    return near and item.author.user_id == before.author.user_id

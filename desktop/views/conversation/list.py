@@ -1,0 +1,282 @@
+"""The list of messages: keeps the reader's place, lands on the first unread, tells what was seen."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QModelIndex, QPoint, QRect, QRectF, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QAbstractItemView, QListView
+
+from desktop.models.timeline import ITEM_ROLE, TimelineModel
+from desktop.services.api import Timeline
+from desktop.services.state import MessageItem, TimelineItem
+from desktop.ui.i18n import tr
+from desktop.ui.theme import tokens
+from desktop.ui.tokens import RADIUS_BUBBLE
+from desktop.views.conversation.delegate import Hit, MessageDelegate
+
+_NEAR_EDGE: Final = 400
+_AT_END: Final = 2
+_SKELETONS: Final = ((0.55, False), (0.35, False), (0.45, True), (0.6, False), (0.3, True))
+_CONTEXT: Final = 60
+"""Pixels of what was read already that stay above the first unread message."""
+
+
+class MessageList(QListView):
+    """A window of a timeline. What changes above the reader does not move what they look at."""
+
+    hit = Signal(object)
+    """A ``Hit``: a quote, a reaction or a link was clicked."""
+    menu_wanted = Signal(object, QPoint)
+    """A ``MessageItem``, and where on the screen its menu opens."""
+    copy_wanted = Signal(str)
+    leave_wanted = Signal()
+    """Esc: back to the composer."""
+    below_changed = Signal()
+    """``following`` or what lies below is another."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        super().__init__()
+        self._timeline = timeline
+        self.rows = TimelineModel(timeline, self)
+        self._painter = MessageDelegate(timeline, self)
+        self.following = True
+        self._landed = False
+        self._anchor: tuple[str, int] | None = None
+        self._seen = 0
+        self.setAccessibleName(tr("Messages"))
+        self.setItemDelegate(self._painter)
+        self.setModel(self.rows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setMinimumWidth(0)
+        self.setMouseTracking(True)
+        bar = self.verticalScrollBar()
+        bar.valueChanged.connect(self._scrolled)
+        bar.rangeChanged.connect(self._settle)
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(0)
+        self._later.timeout.connect(self._settle)
+        self.rows.rowsInserted.connect(self._moved)
+        self.rows.rowsRemoved.connect(self._moved)
+        self.rows.modelReset.connect(self._later.start)
+        self.rows.dataChanged.connect(self._changed)
+        timeline.ends_changed.connect(self._ends)
+        self._later.start()
+
+    # What the view around it asks.
+
+    def follow(self) -> None:
+        """To the newest message, and stay there."""
+        self.following = True
+        self.scrollToBottom()
+        self._settle()
+
+    def show_seq(self, seq: int) -> bool:
+        """Bring a message into view and mark it; False where it is not in the window."""
+        row = self.rows.row_of_seq(seq)
+        if row < 0:
+            return False
+        self.following = False
+        self.scrollTo(self.rows.index(row), QAbstractItemView.ScrollHint.PositionAtCenter)
+        self.setCurrentIndex(self.rows.index(row))
+        self.setFocus(Qt.FocusReason.OtherFocusReason)
+        return True
+
+    def below(self) -> int:
+        """Messages under the last one on screen."""
+        last = self._last_visible()
+        here = 0 if last < 0 else self.rows.rowCount() - 1 - last
+        return here + self._timeline.newer_count
+
+    def read(self) -> None:
+        """What a person can see in an active window counts as read, and nothing else."""
+        if not self._landed or not self.isVisible() or not self.window().isActiveWindow():
+            return
+        row = self._last_visible()
+        while row >= 0:
+            item: TimelineItem = self.rows.index(row).data(ITEM_ROLE)
+            if item.seq is not None:
+                if item.seq > self._seen:
+                    self._seen = item.seq
+                    self._timeline.mark_read(item.seq)
+                return
+            row -= 1
+
+    def forget_layouts(self) -> None:
+        """Colours or fonts changed."""
+        self._painter.forget()
+        self.scheduleDelayedItemsLayout()
+
+    # Keeping the place.
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.scheduleDelayedItemsLayout()
+        self._later.start()
+
+    def _moved(self, _parent: QModelIndex, first: int, _last: int) -> None:
+        if first == 0 and not self.following and self._landed:
+            # Rows above the reader: in place before anything is painted.
+            self.doItemsLayout()
+            self._restore()
+        self._later.start()
+
+    def _changed(self) -> None:
+        self.scheduleDelayedItemsLayout()
+        self._later.start()
+
+    def _ends(self) -> None:
+        if self._timeline.loading:
+            self.viewport().update()
+        self._later.start()
+
+    def _settle(self) -> None:
+        if not self._landed:
+            self._land()
+        elif self.following:
+            self.scrollToBottom()
+        else:
+            self._restore()
+        self.read()
+        self.below_changed.emit()
+
+    def _land(self) -> None:
+        """The first look: on the first unread, else at the end."""
+        if not self.rows.rowCount() or self._timeline.loading:
+            return
+        self._landed = True
+        unread = self._timeline.unread_from
+        row = -1 if unread is None else self.rows.row_of_seq(unread)
+        if row >= 0:
+            self.executeDelayedItemsLayout()
+            self.scrollTo(self.rows.index(row), QAbstractItemView.ScrollHint.PositionAtTop)
+            bar = self.verticalScrollBar()
+            bar.setValue(bar.value() - _CONTEXT)
+            self.following = self._at_end()
+            self._remember()
+        else:
+            self.scrollToBottom()
+
+    def _at_end(self) -> bool:
+        bar = self.verticalScrollBar()
+        return self._timeline.at_end and bar.value() >= bar.maximum() - _AT_END
+
+    def _scrolled(self, value: int) -> None:
+        if not self._landed:
+            return
+        self.following = self._at_end()
+        self._remember()
+        bar = self.verticalScrollBar()
+        if value < _NEAR_EDGE and not self._timeline.at_start:
+            self._timeline.load_older()
+        if bar.maximum() - value < _NEAR_EDGE and not self._timeline.at_end:
+            self._timeline.load_newer()
+        self.read()
+        self.below_changed.emit()
+
+    def _remember(self) -> None:
+        index = self._first_visible()
+        if index.isValid():
+            item: TimelineItem = index.data(ITEM_ROLE)
+            self._anchor = (item.key, self.visualRect(index).top())
+
+    def _restore(self) -> None:
+        if self._anchor is None:
+            return
+        key, top = self._anchor
+        row = self.rows.row_of_key(key)
+        if row >= 0:
+            self.executeDelayedItemsLayout()
+            bar = self.verticalScrollBar()
+            bar.setValue(bar.value() + self.visualRect(self.rows.index(row)).top() - top)
+
+    def _first_visible(self) -> QModelIndex:
+        return self.indexAt(QPoint(self.viewport().width() // 2, 1))
+
+    def _last_visible(self) -> int:
+        """The last row of which the end is on screen, or of which only a part fits."""
+        high = self.viewport().height()
+        index = self.indexAt(QPoint(self.viewport().width() // 2, high - 1))
+        row = index.row() if index.isValid() else self.rows.rowCount() - 1
+        if row < 0:
+            return -1
+        box = self.visualRect(self.rows.index(row))
+        return row - 1 if box.bottom() > high and box.top() > 0 else row
+
+    # Mouse and keys.
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        found = self._hit(event.position().toPoint())
+        shape = Qt.CursorShape.PointingHandCursor if found is not None else Qt.CursorShape.ArrowCursor
+        self.viewport().setCursor(shape)
+        self.viewport().setToolTip(found.link if found is not None else "")
+        super().mouseMoveEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        super().mouseReleaseEvent(event)
+        if event.button() is Qt.MouseButton.LeftButton:
+            found = self._hit(event.position().toPoint())
+            if found is not None:
+                self.hit.emit(found)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        if event.reason() is QContextMenuEvent.Reason.Keyboard:
+            index = self.currentIndex()
+            at = self.visualRect(index).center()
+        else:
+            at = event.pos()
+            index = self.indexAt(at)
+        item = index.data(ITEM_ROLE) if index.isValid() else None
+        if isinstance(item, MessageItem):
+            self.menu_wanted.emit(item, self.viewport().mapToGlobal(at))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        item = self.currentIndex().data(ITEM_ROLE) if self.currentIndex().isValid() else None
+        if event.key() == Qt.Key.Key_Escape:
+            self.leave_wanted.emit()
+        elif event.matches(QKeySequence.StandardKey.Copy) and isinstance(item, MessageItem):
+            self.copy_wanted.emit(item.body)
+        else:
+            super().keyPressEvent(event)
+
+    def _hit(self, at: QPoint) -> Hit | None:
+        index = self.indexAt(at)
+        return self._painter.hit(at, self.visualRect(index), index) if index.isValid() else None
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self.rows.rowCount():
+            return
+        painter = QPainter(self.viewport())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if self._timeline.loading:
+            self._skeletons(painter)
+            return
+        painter.setPen(QColor(tokens().muted))
+        painter.drawText(
+            self.viewport().rect(), Qt.AlignmentFlag.AlignCenter, tr("No messages yet. Write the first.")
+        )
+
+    def _skeletons(self, painter: QPainter) -> None:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(tokens().hover))
+        area = self.viewport().rect().adjusted(20, 20, -20, -20)
+        top = area.top()
+        for share, own in _SKELETONS:
+            wide = int(area.width() * share)
+            left = area.right() - wide if own else area.left() + 42
+            painter.drawRoundedRect(QRectF(QRect(left, top, wide, 48)), RADIUS_BUBBLE, RADIUS_BUBBLE)
+            top += 62

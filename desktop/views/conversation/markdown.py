@@ -1,0 +1,95 @@
+"""The Markdown subset of messages as HTML that Qt's text engine shows. Nothing is ever loaded."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from PySide6.QtCore import QObject, QUrl
+from PySide6.QtGui import QColor, QFont, QTextBlockFormat, QTextCursor, QTextDocument, QTextOption
+
+from desktop.ui.tokens import Tokens
+
+LINE_PX: Final = 20
+BODY_PX: Final = 14
+_SIGNS: Final = frozenset("*_~`>[#-+1234567890:/.\n")
+"""Without any of these a text can't hold markup or a link."""
+_RULES: Final = ("emphasis", "strikethrough", "backticks", "fence", "blockquote", "list", "link", "linkify")
+_SCHEMES: Final = frozenset({"http", "https"})
+
+
+def opens(url: str) -> bool:
+    """Whether a link may be followed: http and https only."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme.lower() in _SCHEMES and bool(parts.hostname)
+
+
+def host_of(url: str) -> str:
+    """Where a link leads, for the eye: a text may say another place."""
+    return urlsplit(url).hostname or ""
+
+
+def has_markup(body: str) -> bool:
+    """False where the plain text is all there is to show."""
+    return not _SIGNS.isdisjoint(body)
+
+
+def to_html(body: str) -> str:
+    """Every character of ``body`` is text unless the subset gives it a meaning; images have none."""
+    return str(_parser().render(body))
+
+
+@cache
+def _parser() -> Any:  # noqa: ANN401 - imported on first use: the first window does not wait for it
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("zero", {"html": False, "linkify": True, "breaks": True})
+    parser.enable([*_RULES, "newline", "escape", "balance_pairs", "fragments_join"], ignoreInvalid=True)
+    parser.validateLink = opens  # type: ignore[method-assign]  # markdown-it's documented way to narrow links
+    return parser
+
+
+class MessageDocument(QTextDocument):
+    """A message's text, laid out; it refuses to load anything that it names."""
+
+    def __init__(self, body: str, tokens: Tokens, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        font = QFont()
+        font.setPixelSize(BODY_PX)
+        self.setDefaultFont(font)
+        self.setDocumentMargin(0)
+        self.setUndoRedoEnabled(False)
+        option = QTextOption()
+        option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        self.setDefaultTextOption(option)
+        if has_markup(body):
+            self.setDefaultStyleSheet(
+                f"a {{ color: {tokens.accent}; }} p, ul, ol, pre, blockquote {{ margin: 0; }}"
+                f" code, pre {{ background-color: {QColor(tokens.hover).name()}; font-family: monospace; }}"
+                f" blockquote {{ color: {tokens.muted}; margin-left: 12px; }}"
+            )
+            self.setHtml(to_html(body))
+        else:
+            self.setPlainText(body)
+        block = QTextBlockFormat()
+        block.setLineHeight(LINE_PX, QTextBlockFormat.LineHeightTypes.FixedHeight.value)
+        cursor = QTextCursor(self)
+        cursor.select(QTextCursor.SelectionType.Document)
+        cursor.mergeBlockFormat(block)
+
+    def loadResource(self, type: int, name: QUrl | str) -> object:  # noqa: A002 - Qt's names
+        """Nothing, ever (libraries.md, trap 10)."""
+        return None
+
+    def last_line_width(self) -> int:
+        """Pixels of text in the last line."""
+        layout = self.lastBlock().layout()
+        count = layout.lineCount()
+        if not count:
+            return 0
+        line = layout.lineAt(count - 1)
+        return round(line.x() + line.naturalTextWidth()) + 1

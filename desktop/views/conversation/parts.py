@@ -1,0 +1,146 @@
+"""Pieces around the messages: the header, the strip above the composer, the way down."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QVBoxLayout, QWidget
+
+from desktop.services.state import RoomItem
+from desktop.ui.i18n import tr
+from desktop.ui.icons import paint_icon
+from desktop.ui.theme import tokens
+from desktop.views.kit import Avatar, Elided, IconButton, IconLabel
+
+_HEIGHT: Final = 60
+_AVATAR: Final = 32
+_ROUND: Final = 40
+_MANY: Final = 99
+
+
+def subtitle(room: RoomItem) -> str:
+    """Who is in the room."""
+    if room.notes:
+        return tr("Notes to self")
+    if room.peer is not None:
+        return f"@{room.peer.username}" if room.peer.username else ""
+    return tr("1 member") if room.member_count == 1 else tr("{n} members").format(n=room.member_count)
+
+
+def typing_words(room: RoomItem) -> str:
+    """Who is writing; empty when nobody is."""
+    if not room.typing:
+        return ""
+    if len(room.typing) == 1:
+        return tr("{name} is typing…").format(name=room.typing[0])
+    return tr("{names} are typing…").format(names=", ".join(room.typing))
+
+
+class Header(QWidget):
+    """Back, avatar, title, who is there."""
+
+    back_wanted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("header")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setFixedHeight(_HEIGHT)
+        self.back = IconButton("arrow-left", tr("Back to the list"), colour="text")
+        self.back.clicked.connect(self.back_wanted)
+        self._avatar = Avatar(_AVATAR)
+        self._title, self._about = Elided(kind="name"), Elided(kind="muted")
+        names = QVBoxLayout()
+        names.setSpacing(0)
+        names.addStretch(1)
+        names.addWidget(self._title)
+        names.addWidget(self._about)
+        names.addStretch(1)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(20, 6, 12, 6)
+        row.setSpacing(0)
+        row.addWidget(self.back)
+        row.addWidget(self._avatar)
+        row.addSpacing(12)
+        row.addLayout(names, 1)
+
+    def show_room(self, room: RoomItem) -> None:
+        """Another title or number of members."""
+        self._avatar.show_room(room)
+        self._title.set_text(room.title)
+        self._about.set_text(subtitle(room))
+
+
+class Strip(QWidget):
+    """What the composer is about to do besides sending: a reply, an edit."""
+
+    closed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._icon = IconLabel("reply", colour="accent")
+        self._text = Elided(kind="muted")
+        close = IconButton("x", tr("Cancel"))
+        close.clicked.connect(self.closed)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(24, 0, 20, 0)
+        row.setSpacing(10)
+        row.addWidget(self._icon)
+        row.addWidget(self._text, 1)
+        row.addWidget(close)
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """What it says."""
+        return self._text.accessibleName()
+
+    def say(self, icon: str, text: str) -> None:
+        """Show it."""
+        self._icon.show_icon(icon, "accent")
+        self._text.set_text(" ".join(text.split()))
+        self.show()
+
+
+class DownButton(QAbstractButton):
+    """Floats over the list's end; shows how many messages are below."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._count = 0
+        self.setFixedSize(_ROUND, _ROUND + 8)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.hide()
+
+    def show_count(self, count: int) -> None:
+        """0 shows no number."""
+        self._count = count
+        words = tr("Go to the newest message, {count} below").format(count=count)
+        self.setAccessibleName(words)
+        self.setToolTip(words)
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        t, painter = tokens(), QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        disc = QRectF(0.5, 8.5, _ROUND - 1, _ROUND - 1)
+        painter.setPen(QPen(QColor(t.accent if self.hasFocus() else t.line), 1))
+        painter.setBrush(QColor(t.surface))
+        painter.drawEllipse(disc)
+        paint_icon(painter, QRectF(11, 19, 18, 18), "arrow-down", t.muted)
+        if not self._count:
+            return
+        font = painter.font()
+        font.setPixelSize(11)
+        painter.setFont(font)
+        text = str(self._count) if self._count <= _MANY else f"{_MANY}+"
+        wide = max(18, painter.fontMetrics().horizontalAdvance(text) + 10)
+        badge = QRectF((_ROUND - wide) / 2, 0, wide, 18)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(t.accent))
+        painter.drawRoundedRect(badge, 9, 9)
+        painter.setPen(QColor(t.on_accent))
+        painter.drawText(badge, Qt.AlignmentFlag.AlignCenter, text)

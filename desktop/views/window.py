@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from PySide6.QtCore import QByteArray, Qt
-from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QWidget
 
 from desktop.net.tasks import TaskOwner
@@ -131,6 +131,13 @@ class MainWindow(QMainWindow):
         self._stack.setCurrentWidget(self.start)
         self._show_rail()
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape and self._adding:
+            self._adding = False
+            self.refresh()
+            return
+        super().keyPressEvent(event)
+
     def come_to_front(self) -> None:
         """Somebody started the program again."""
         self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
@@ -178,6 +185,8 @@ class MainWindow(QMainWindow):
     def _show_rail(self) -> None:
         chat = self.chat
         self.rail.show_accounts(list(self._context.accounts.items), None if chat is None else chat.account)
+        # With one account too: it is the way back from adding another.
+        self.rail.setVisible(self.rail.isVisibleTo(self) or self._adding)
 
     def _title(self) -> None:
         unread = sum(account.info.unread for account in self._context.accounts.items)

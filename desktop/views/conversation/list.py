@@ -24,6 +24,7 @@ from desktop.ui.i18n import tr
 from desktop.ui.theme import tokens
 from desktop.ui.tokens import RADIUS_BUBBLE
 from desktop.views.conversation.delegate import Hit, MessageDelegate
+from desktop.views.conversation.markdown import host_of
 
 _NEAR_EDGE: Final = 400
 _AT_END: Final = 2
@@ -222,7 +223,7 @@ class MessageList(QListView):
         found = self._hit(event.position().toPoint())
         shape = Qt.CursorShape.PointingHandCursor if found is not None else Qt.CursorShape.ArrowCursor
         self.viewport().setCursor(shape)
-        self.viewport().setToolTip(found.link if found is not None else "")
+        self.viewport().setToolTip(host_of(found.link) if found is not None and found.link else "")
         super().mouseMoveEvent(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:

@@ -169,7 +169,8 @@ class ConversationView(QWidget):
             await self.timeline.edit(seq, text)
         finally:
             self._saving = False
-        if shiboken6.isValid(self):
+        # Meanwhile the person may have gone on to another edit or a reply: that is theirs to keep.
+        if shiboken6.isValid(self) and self._editing == seq:
             self.problem.quiet()
             self._cancel()
 

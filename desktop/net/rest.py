@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -23,6 +24,7 @@ from desktop.net.problems import (
 from desktop.net.socket import explain
 
 if TYPE_CHECKING:
+    import httpcore2
     import httpx2
 
 T = TypeVar("T")
@@ -114,10 +116,27 @@ class RestClient:
         headers = {"authorization": f"Bearer {token}"} if token else {}
         if content is not None:
             headers["content-type"] = media_type
+        streams: list[httpcore2.AsyncNetworkStream] = []
+
+        async def traced(event: str, info: Mapping[str, Any]) -> None:
+            if event == "connection.connect_tcp.complete":
+                streams.append(info["return_value"])
+
         try:
             response = await self._opened().request(
-                method, PREFIX + path, content=content, params=params, headers=headers
+                method,
+                PREFIX + path,
+                content=content,
+                params=params,
+                headers=headers,
+                extensions={"trace": traced},
             )
+        except asyncio.CancelledError:
+            # httpcore leaves the socket open when a call is cancelled inside the TLS handshake, and a server
+            # that stops waits for such a handshake.
+            for stream in streams:
+                await stream.aclose()
+            raise
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as problem:
             raise explain(problem, self.address) from problem
         except httpx2.RemoteProtocolError as problem:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+import shiboken6
 from PySide6.QtWidgets import QWidget
 
 from desktop.net.tasks import TaskOwner
 from desktop.services.api import Account, Accounts, Host
+from desktop.services.state import ServiceError
 from desktop.views.overlay import Panel
 
 T = TypeVar("T")
@@ -60,3 +62,15 @@ class Context:
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> None:
         """Run in the background; what it raises is logged."""
         self.tasks.spawn(work, name=name)
+
+    def attempt(self, work: Coroutine[Any, Any, None], view: QWidget, say: Callable[[str], None]) -> None:
+        """Run for ``view``; what the services refuse goes to ``say`` if the view is still there."""
+
+        async def run() -> None:
+            try:
+                await work
+            except ServiceError as problem:
+                if shiboken6.isValid(view):
+                    say(problem.text)
+
+        self.spawn(run(), type(view).__name__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from PySide6.QtCore import (
@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.services.state import Person
+from desktop.ui.i18n import tr
 from desktop.ui.icons import paint_icon
 from desktop.ui.theme import tokens
 from desktop.ui.tokens import RADIUS_CONTROL, avatar_colour
@@ -51,6 +52,12 @@ class Entry:
     icon: str = ""
     picked: bool = False
     """Draws a tick at its end."""
+    note: str = ""
+    """At its end, muted: a role."""
+
+    def as_me(self) -> Entry:
+        """One's own row."""
+        return replace(self, title=tr("{name} (you)").format(name=self.title))
 
 
 class EntryList(QListWidget):
@@ -81,7 +88,8 @@ class EntryList(QListWidget):
             item = QListWidgetItem(entry.title)
             item.setData(_ROLE, entry)
             item.setData(
-                Qt.ItemDataRole.AccessibleTextRole, ". ".join(filter(None, [entry.title, entry.subtitle]))
+                Qt.ItemDataRole.AccessibleTextRole,
+                ". ".join(filter(None, [entry.title, entry.note, entry.subtitle])),
             )
             self.addItem(item)
         self.setCurrentRow(0)
@@ -128,6 +136,7 @@ class EntryDelegate(QStyledItemDelegate):
         place = QRect(rect.left() + 8, rect.top() + (ROW - _AVATAR) // 2, _AVATAR, _AVATAR)
         _picture(painter, QStyle.visualRect(turn, rect, place), entry)
         words = rect.adjusted(52, 4, -36 if entry.picked else -8, -4)
+        words.setRight(words.right() - _note(painter, rect, turn, entry.note))
         side = QStyle.visualAlignment(turn, Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter
         lines = [(14, t.text, entry.title)] + ([(12, t.muted, entry.subtitle)] if entry.subtitle else [])
         high = words.height() // len(lines)
@@ -145,6 +154,20 @@ class EntryDelegate(QStyledItemDelegate):
         painter.restore()
 
 
+def _note(painter: QPainter, rect: QRect, turn: Qt.LayoutDirection, note: str) -> int:
+    """Pixels that it took from the end of the row."""
+    if not note:
+        return 0
+    font = painter.font()
+    font.setPixelSize(12)
+    painter.setFont(font)
+    painter.setPen(QColor(tokens().muted))
+    width = painter.fontMetrics().horizontalAdvance(note)
+    place = QRect(rect.right() - 8 - width, rect.top(), width + 1, rect.height())
+    painter.drawText(QStyle.visualRect(turn, rect, place), Qt.AlignmentFlag.AlignVCenter, note)
+    return width + 8
+
+
 def _picture(painter: QPainter, place: QRect, entry: Entry) -> None:
     person, t = entry.person, tokens()
     if entry.icon:
@@ -160,11 +183,12 @@ def _picture(painter: QPainter, place: QRect, entry: Entry) -> None:
         paint_avatar(painter, QRectF(place), text=initials(person.name), colour=colour)
 
 
-def person_entry(person: Person, *, picked: bool = False) -> Entry:
+def person_entry(person: Person, *, picked: bool = False, note: str = "") -> Entry:
     """Somebody, with the user name below."""
     return Entry(
         title=person.name,
         subtitle=f"@{person.username}" if person.username else "",
         person=person,
         picked=picked,
+        note=note,
     )

@@ -45,7 +45,7 @@ class Message(QLabel):
 
 
 class Field(QWidget):
-    """A line to type in, under its label where it has one of its own."""
+    """A line to type in under its label; without a label the hint is its name."""
 
     def __init__(
         self, name: str, *, text: str = "", hint: str = "", limit: int = 0, secret: bool = False
@@ -54,14 +54,15 @@ class Field(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(_FIELD_GAP)
-        caption = plain_label(name, kind="section")
         self.edit = QLineEdit(text)
         self.edit.setPlaceholderText(hint)
-        self.edit.setAccessibleName(name)
+        self.edit.setAccessibleName(name or hint)
         if limit:
             self.edit.setMaxLength(limit)
-        caption.setBuddy(self.edit)
-        column.addWidget(caption)
+        if name:
+            caption = plain_label(name, kind="section")
+            caption.setBuddy(self.edit)
+            column.addWidget(caption)
         column.addWidget(self.edit)
         if secret:
             _conceal(self.edit)

@@ -6,7 +6,7 @@ from typing import Final
 
 from PySide6.QtCore import QEvent, QRect, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QLabel, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from desktop.services.state import Person, RoomItem
 from desktop.ui import icons, theme
@@ -100,6 +100,26 @@ class IconButton(QToolButton):
     def _draw(self) -> None:
         tokens = theme.tokens()
         self.setIcon(icons.icon(self._icon, getattr(tokens, self._colour), disabled=tokens.line))
+
+
+class IconPushButton(QPushButton):
+    """An icon before its words."""
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(text)
+        self._icon = name
+        self.setIconSize(QSize(icons.SIZE, icons.SIZE))
+        self.setAutoDefault(False)
+        self._draw()
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() is QEvent.Type.PaletteChange:
+            self._draw()
+        super().changeEvent(event)
+
+    def _draw(self) -> None:
+        tokens = theme.tokens()
+        self.setIcon(icons.icon(self._icon, tokens.text, disabled=tokens.muted))
 
 
 class IconLabel(QLabel):

@@ -20,7 +20,7 @@ from desktop.views.overlay import Overlay, Panel
 from desktop.views.page.page import AccountPage
 from desktop.views.panes import FIRST_HEIGHT, FIRST_WIDTH, MIN_HEIGHT, MIN_WIDTH, window_title
 from desktop.views.rail import Rail
-from desktop.views.start import StartScreen
+from desktop.views.start.screen import StartScreen
 from desktop.widgets.toast import Toast
 
 _GEOMETRY: Final = "geometry"
@@ -55,6 +55,7 @@ class MainWindow(QMainWindow):
         self.rail.chosen.connect(self.show_account)
         self.rail.add_wanted.connect(self.add_account)
         self.start.done.connect(self._added)
+        self.start.cancelled.connect(self._stay)
         accounts.changed.connect(self.refresh)
         accounts.notice.connect(self.say)
         self._keys()
@@ -85,6 +86,7 @@ class MainWindow(QMainWindow):
                 page = self._pages[account_id] = self._page(account)
                 self._stack.addWidget(page)
         if not accounts:
+            self.start.offer_way_back(offered=False)
             self._stack.setCurrentWidget(self.start)
         elif self.chat is None and not self._adding:
             wanted = self._context.settings.setting(_SHOWN, str, "")
@@ -128,13 +130,14 @@ class MainWindow(QMainWindow):
         """The start screen, with a way back."""
         self._overlay.close_panel()
         self._adding = bool(self._pages)
+        self.start.offer_way_back(offered=self._adding)
         self._stack.setCurrentWidget(self.start)
+        self.start.form.setFocus()
         self._show_rail()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape and self._adding:
-            self._adding = False
-            self.refresh()
+            self._stay()
             return
         super().keyPressEvent(event)
 
@@ -174,6 +177,11 @@ class MainWindow(QMainWindow):
         page.shortcuts_wanted.connect(self._shortcuts)
         account.changed.connect(self._title)
         return page
+
+    def _stay(self) -> None:
+        """No other server after all."""
+        self._adding = False
+        self.refresh()
 
     def _added(self) -> None:
         """Somebody signed in: show the newest account."""

@@ -16,7 +16,8 @@ from desktop.bootstrap import Desktop
 from desktop.services.state import MessageItem, SendState
 from desktop.views.conversation.view import ConversationView
 from desktop.views.page.page import AccountPage
-from desktop.views.start import HostForm, SignIn
+from desktop.views.start.hosting import HostForm
+from desktop.views.start.signin import Join
 from tests.support.wait import until
 
 PATIENCE_S = 30.0
@@ -67,9 +68,9 @@ async def host(folder: Path) -> Desktop:
     window.start.welcome.host.click()
     form = window.start.form
     assert isinstance(form, HostForm)
-    form.name.setText("Mira Rossi")
-    form.username.setText("mira")
-    form.password.setText("password 1")
+    form.name.edit.setText("Mira Rossi")
+    form.username.edit.setText("mira")
+    form.password.edit.setText("password 1")
     form.go.click()
     await signed_in(desktop)
     return desktop
@@ -79,14 +80,14 @@ async def join(folder: Path, address: str) -> Desktop:
     desktop = Desktop(folder, bind="127.0.0.1", port=0)
     window = desktop.show()
     await desktop.run()
-    window.start.welcome.address.setText(address)
+    window.start.welcome.address.edit.setText(address)
     window.start.welcome.connect_button.click()
-    await until(lambda: isinstance(window.start.form, SignIn), timeout_s=PATIENCE_S)
+    await until(lambda: isinstance(window.start.form, Join), timeout_s=PATIENCE_S)
     form = window.start.form
-    assert isinstance(form, SignIn)
-    form.name.setText("Dario Lang")
-    form.username.setText("dario")
-    form.password.setText("password 2")
+    assert isinstance(form, Join)
+    form.name.edit.setText("Dario Lang")
+    form.username.edit.setText("dario")
+    form.password.edit.setText("password 2")
     form.go.click()
     await signed_in(desktop)
     return desktop

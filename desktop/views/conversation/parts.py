@@ -42,6 +42,7 @@ class Header(QWidget):
     """Back, avatar, title, who is there."""
 
     back_wanted = Signal()
+    details_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,6 +51,9 @@ class Header(QWidget):
         self.setFixedHeight(_HEIGHT)
         self.back = IconButton("arrow-left", tr("Back to the list"), colour="text")
         self.back.clicked.connect(self.back_wanted)
+        self.details = IconButton("panel-right", tr("Details"))
+        self.details.setCheckable(True)
+        self.details.clicked.connect(self.details_wanted)
         self._avatar = Avatar(_AVATAR)
         self._title, self._about = Elided(kind="name"), Elided(kind="muted")
         names = QVBoxLayout()
@@ -65,6 +69,7 @@ class Header(QWidget):
         row.addWidget(self._avatar)
         row.addSpacing(12)
         row.addLayout(names, 1)
+        row.addWidget(self.details)
 
     def show_room(self, room: RoomItem) -> None:
         """Another title or number of members."""

@@ -28,6 +28,7 @@ class ConversationView(QWidget):
     """Shows one room of one account; ``back_wanted`` in a narrow window."""
 
     back_wanted = Signal()
+    details_wanted = Signal()
 
     def __init__(self, context: Context, account: Account, room: RoomItem) -> None:
         super().__init__()
@@ -101,6 +102,7 @@ class ConversationView(QWidget):
 
     def _connect(self) -> None:
         self.header.back_wanted.connect(self.back_wanted)
+        self.header.details_wanted.connect(self.details_wanted)
         self.composer.send_wanted.connect(self._submit)
         self.composer.edit_last_wanted.connect(self._edit_last)
         self.composer.cancel_wanted.connect(self._step_back)

@@ -12,13 +12,26 @@ from desktop.services.api import Account
 from desktop.ui.i18n import tr
 from desktop.views.context import Context
 from desktop.views.conversation.view import ConversationView
+from desktop.views.details.pane import DetailsPane
 from desktop.views.kit import plain_label
 from desktop.views.page.bar import OfflineBar, stopped
 from desktop.views.page.roompane import RoomPane
 from desktop.views.page.stop import StopScreen
-from desktop.views.panes import CONVERSATION_MIN, LIST_MAX, LIST_MIN, LIST_WIDTH, arrange
+from desktop.views.panes import (
+    CONVERSATION_MIN,
+    DETAILS_MAX,
+    DETAILS_MIN,
+    DETAILS_WIDTH,
+    LIST_MAX,
+    LIST_MIN,
+    LIST_WIDTH,
+    WIDE_ABOVE,
+    arrange,
+)
 
 _WIDTH_SETTING: Final = "list_width"
+_DETAILS_SETTING: Final = "details"
+_DETAILS_WIDTH_SETTING: Final = "details_width"
 _UNBOUND: Final = 16_777_215
 """Qt's QWIDGETSIZE_MAX."""
 
@@ -37,6 +50,10 @@ class AccountPage(QWidget):
         self._context = context
         self.account = account
         self._conversation: ConversationView | None = None
+        self._details: DetailsPane | None = None
+        # Beside the conversation it is a lasting choice, in its place a short look.
+        self._details_beside = context.settings.setting(_DETAILS_SETTING, bool, False)
+        self._details_over = False
         self.pane = RoomPane(context, account)
         self._main = QWidget()
         self._main.setObjectName("page")
@@ -58,6 +75,11 @@ class AccountPage(QWidget):
         self._split.setStretchFactor(1, 1)
         width = context.settings.setting(_WIDTH_SETTING, int, LIST_WIDTH)
         self._split.setSizes([min(max(width, LIST_MIN), LIST_MAX), _UNBOUND // 2])
+        self._side = QWidget()
+        self._side_column = QVBoxLayout(self._side)
+        self._side_column.setContentsMargins(0, 0, 0, 0)
+        self._split.addWidget(self._side)
+        self._side.hide()
         self._split.splitterMoved.connect(self._moved)
         row = QVBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -78,6 +100,7 @@ class AccountPage(QWidget):
         self._drop()
         self._conversation = ConversationView(self._context, self.account, room)
         self._conversation.back_wanted.connect(self.leave_room)
+        self._conversation.details_wanted.connect(self.toggle_details)
         self._column.addWidget(self._conversation, 1)
         self.pane.choose(room_id)
         self._show_link()
@@ -90,17 +113,67 @@ class AccountPage(QWidget):
         self._show_link()
         self.pane.rooms.setFocus()
 
+    @property
+    def details(self) -> DetailsPane | None:
+        """The panel beside the conversation, or in its place, while it is shown."""
+        return self._details
+
+    def toggle_details(self) -> None:
+        """Beside the conversation where there is room, else in its place."""
+        if self._wide:
+            self._details_beside = not self._details_beside
+            self._context.settings.set_setting(_DETAILS_SETTING, self._details_beside)
+        else:
+            self._details_over = not self._details_over
+        self.arrange()
+        if self._details is not None and self._details_over:
+            self._details.back.setFocus()
+        elif self._conversation is not None:
+            self._conversation.setFocus()
+
+    @property
+    def _wide(self) -> bool:
+        return self.width() > WIDE_ABOVE
+
     def arrange(self) -> None:
         """What fits beside each other."""
-        in_room = self._conversation is not None or stopped(self.account.link.link)
-        panes = arrange(self.width(), in_room=in_room, details=False)
+        halted = stopped(self.account.link.link)
+        in_room = self._conversation is not None or halted
+        wanted = self._details_beside if self._wide else self._details_over
+        details = wanted and self._conversation is not None and not halted
+        panes = arrange(self.width(), in_room=in_room, details=details)
+        self._show_details(shown=panes.details)
         self.pane.setVisible(panes.list)
         self._main.setVisible(panes.conversation)
+        self._side.setVisible(panes.details)
         self.pane.setMinimumWidth(0 if panes.back else LIST_MIN)
         self.pane.setMaximumWidth(_UNBOUND if panes.back else LIST_MAX)
         self._main.setMinimumWidth(0 if panes.back else CONVERSATION_MIN)
+        beside = panes.details and panes.conversation
+        self._side.setMinimumWidth(DETAILS_MIN if beside else 0)
+        self._side.setMaximumWidth(DETAILS_MAX if beside else _UNBOUND)
         if self._conversation is not None:
             self._conversation.back.setVisible(panes.back)
+            self._conversation.header.details.setChecked(panes.details)
+        if self._details is not None:
+            self._details.back.setVisible(not beside)
+
+    def _show_details(self, *, shown: bool) -> None:
+        room_id = self._conversation.room_id if self._conversation is not None else ""
+        if self._details is not None and (not shown or self._details.room_id != room_id):
+            self._side_column.removeWidget(self._details)
+            self._details.hide()
+            self._details.deleteLater()
+            self._details = None
+        room = self.account.room(room_id) if shown else None
+        if self._details is None and room is not None:
+            self._details = DetailsPane(self._context, self.account, room)
+            self._details.back_wanted.connect(self.toggle_details)
+            self._side_column.addWidget(self._details)
+            if self._wide:
+                width = self._context.settings.setting(_DETAILS_WIDTH_SETTING, int, DETAILS_WIDTH)
+                rest = max(CONVERSATION_MIN, self.width() - self.pane.width() - width)
+                self._split.setSizes([self.pane.width(), rest, width])
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -108,6 +181,9 @@ class AccountPage(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         back = event.key() in {Qt.Key.Key_Escape, Qt.Key.Key_Back}
+        if back and self._details_over and not self._wide:
+            self.toggle_details()
+            return
         if back and self._conversation is not None and self._conversation.back.isVisible():
             self.leave_room()
             return
@@ -131,6 +207,8 @@ class AccountPage(QWidget):
     def _moved(self) -> None:
         if self.pane.isVisible() and self._main.isVisible():
             self._context.settings.set_setting(_WIDTH_SETTING, self.pane.width())
+        if self._side.isVisible() and self._main.isVisible():
+            self._context.settings.set_setting(_DETAILS_WIDTH_SETTING, self._side.width())
 
     def _show_link(self) -> None:
         halted = stopped(self.account.link.link)
@@ -155,6 +233,7 @@ class AccountPage(QWidget):
             self.pane.choose(self._conversation.room_id)
 
     def _drop(self) -> None:
+        self._details_over = False
         if self._conversation is not None:
             self._column.removeWidget(self._conversation)
             self._conversation.hide()

@@ -1,0 +1,1 @@
+"""The panel beside a conversation: who is in the room, and what can be done with it."""

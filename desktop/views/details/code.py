@@ -1,0 +1,42 @@
+"""A reset code for somebody who forgot their password."""
+
+from __future__ import annotations
+
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from desktop.services.state import Person
+from desktop.ui.i18n import tr
+from desktop.views.forms import Message, button
+from desktop.views.kit import plain_label
+from desktop.views.overlay import Panel
+
+
+class ResetCode(QWidget):
+    """Shown once: the server keeps a hash only."""
+
+    def __init__(self, person: Person, code: str) -> None:
+        super().__init__()
+        self._code = code
+        words = tr(
+            "Tell {name} this code in person or by telephone. On the start screen they choose "
+            '"I have an account here", then "Forgot your password?". It works once and for a short time.'
+        ).format(name=person.name)
+        self.code = plain_label(code, kind="key", wrap=True)
+        self.copy = button(tr("Copy code"), "primary")
+        self.copy.clicked.connect(self._copy)
+        self.message = Message()
+        column = QVBoxLayout(self)
+        column.setSpacing(12)
+        for part in (plain_label(words, kind="muted", wrap=True), self.code, self.copy, self.message):
+            column.addWidget(part)
+        self.setFocusProxy(self.copy)
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(self._code)
+        self.message.say(tr("Copied."), error=False)
+
+
+def reset_code_panel(person: Person, code: str) -> Panel:
+    """For an admin of the server."""
+    return Panel(tr("Reset code"), ResetCode(person, code))

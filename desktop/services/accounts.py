@@ -44,6 +44,8 @@ class AccountsService(QObject):
         self._profile = profile
         self._secrets = secrets or Secrets(profile.folder, profile_id=profile.profile_id)
         self._accounts: list[AccountService] = []
+        self.hosted_id: str | None = None
+        """Server id of the server inside this program, once it ran: its accounts wait for it at start."""
         self._tasks = TaskOwner("accounts")
 
     @property
@@ -146,6 +148,7 @@ class AccountsService(QObject):
             user_id=tokens.user.id,
             username=tokens.user.username,
             display_name=tokens.user.display_name,
+            hosted_here=server.server_id == self.hosted_id,
         )
         try:
             account = await self._open(record, tokens)
@@ -165,11 +168,6 @@ class AccountsService(QObject):
             account.calls.client.move(parse_address(address))
             self._profile.put_account(record)
         account.start()
-
-    def mark_hosted(self, account: AccountService) -> None:
-        """The server of this account is the one inside this program."""
-        account.record = msgspec.structs.replace(account.record, hosted_here=True)
-        self._profile.put_account(account.record)
 
     def _mine(self, account: Account) -> AccountService:
         found = next((one for one in self._accounts if one is account), None)

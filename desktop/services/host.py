@@ -123,11 +123,9 @@ class HostService(QObject):
                 await self._stop()
                 raise ServiceError(problem.text) from problem
             self._keep(server_name, server)
-        account = await self._accounts.sign_in(
+        return await self._accounts.sign_in(
             self._found(server_name, server), username=username, password=password
         )
-        self._accounts.mark_hosted(account)
-        return account
 
     async def start(self) -> None:
         async with self._lock:
@@ -173,6 +171,7 @@ class HostService(QObject):
             self._set(HostState(running=False, name=kept.name, problem=problem.text))
             raise ServiceError(problem.text) from problem
         self._server = server
+        self._accounts.hosted_id = server.server_id
         port = parse_address(server.url).port
         hosts = [self._bind] if self._bind != EVERYWHERE else await asyncio.to_thread(own_addresses)
         places = [Address(host=host, port=port) for host in hosts]

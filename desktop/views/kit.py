@@ -15,6 +15,7 @@ from desktop.widgets.avatar import initials, paint_avatar, paint_picture
 
 BUTTON: Final = 34
 _SCRIM_ALPHA: Final = 110
+_EN_SPACE: Final = "\u2002"
 
 
 def set_kind(widget: QWidget, kind: str) -> None:
@@ -106,11 +107,18 @@ class IconPushButton(QPushButton):
     """An icon before its words."""
 
     def __init__(self, name: str, text: str) -> None:
-        super().__init__(text)
+        super().__init__()
         self._icon = name
         self.setIconSize(QSize(icons.SIZE, icons.SIZE))
         self.setAutoDefault(False)
+        self.set_words(text)
         self._draw()
+
+    def set_words(self, text: str) -> None:
+        """What stands beside the icon."""
+        self.setAccessibleName(text)
+        # A style sheet has no gap between icon and words.
+        self.setText(_EN_SPACE + text)
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() is QEvent.Type.PaletteChange:

@@ -2,109 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
-from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
-import pytest
-import qasync
-from PySide6.QtCore import QEvent
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtWidgets import QLabel
 
-from desktop.bootstrap import Desktop
-from desktop.services.state import MessageItem, SendState
-from desktop.views.conversation.view import ConversationView
-from desktop.views.page.page import AccountPage
-from desktop.views.start.hosting import HostForm
-from desktop.views.start.signin import Join
+from desktop.services.state import SendState
+from tests.e2e.conftest import Drive
+from tests.e2e.windows import (
+    PATIENCE_S,
+    conversation,
+    host,
+    join,
+    messages,
+    open_chat,
+    signed_in,
+    started,
+    write,
+)
 from tests.support.wait import until
 
-PATIENCE_S = 30.0
 
-
-@pytest.fixture
-def drive(qapp: QApplication) -> Iterator[Callable[[Callable[[], Awaitable[None]]], None]]:
-    """Runs a coroutine on the loop that the windows use."""
-    loop = qasync.QEventLoop(qapp, already_running=False)
-    asyncio.set_event_loop(loop)
-
-    def run(work: Callable[[], Awaitable[None]]) -> None:
-        loop.run_until_complete(work())
-
-    yield run
-    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    qapp.processEvents()
-    gc.collect()
-    loop.close()
-    asyncio.set_event_loop(None)
-
-
-def open_chat(desktop: Desktop) -> AccountPage:
-    assert desktop.window is not None
-    chat = desktop.window.chat
-    assert chat is not None
-    return chat
-
-
-def conversation(desktop: Desktop) -> ConversationView:
-    view = open_chat(desktop).conversation
-    assert view is not None
-    return view
-
-
-async def signed_in(desktop: Desktop) -> None:
-    def ready() -> bool:
-        chat = desktop.window.chat if desktop.window is not None else None
-        return chat is not None and len(chat.account.rooms) > 0
-
-    await until(ready, timeout_s=PATIENCE_S)
-
-
-async def host(folder: Path) -> Desktop:
-    desktop = Desktop(folder, bind="127.0.0.1", port=0)
-    window = desktop.show()
-    await desktop.run()
-    window.start.welcome.host.click()
-    form = window.start.form
-    assert isinstance(form, HostForm)
-    form.name.edit.setText("Mira Rossi")
-    form.username.edit.setText("mira")
-    form.password.edit.setText("password 1")
-    form.go.click()
-    await signed_in(desktop)
-    return desktop
-
-
-async def join(folder: Path, address: str) -> Desktop:
-    desktop = Desktop(folder, bind="127.0.0.1", port=0)
-    window = desktop.show()
-    await desktop.run()
-    window.start.welcome.address.edit.setText(address)
-    window.start.welcome.connect_button.click()
-    await until(lambda: isinstance(window.start.form, Join), timeout_s=PATIENCE_S)
-    form = window.start.form
-    assert isinstance(form, Join)
-    form.name.edit.setText("Dario Lang")
-    form.username.edit.setText("dario")
-    form.password.edit.setText("password 2")
-    form.go.click()
-    await signed_in(desktop)
-    return desktop
-
-
-def messages(view: ConversationView) -> list[MessageItem]:
-    return [item for item in view.timeline.items if isinstance(item, MessageItem)]
-
-
-def write(view: ConversationView, text: str) -> None:
-    view.composer.setPlainText(text)
-    view.composer.send_wanted.emit(text)
-
-
-def test_host_join_and_chat_both_ways(
-    tmp_path: Path, drive: Callable[[Callable[[], Awaitable[None]]], None]
-) -> None:
+def test_host_join_and_chat_both_ways(tmp_path: Path, drive: Drive) -> None:
     async def story() -> None:
         mira = await host(tmp_path / "mira")
         dario = await join(tmp_path / "dario", mira.host.state.addresses[0])
@@ -133,9 +51,7 @@ def test_host_join_and_chat_both_ways(
     drive(story)
 
 
-def test_what_was_said_is_on_screen_after_a_restart(
-    tmp_path: Path, drive: Callable[[Callable[[], Awaitable[None]]], None]
-) -> None:
+def test_what_was_said_is_on_screen_after_a_restart(tmp_path: Path, drive: Drive) -> None:
     async def story() -> None:
         first = await host(tmp_path / "mira")
         room_id = open_chat(first).account.rooms[0].room_id
@@ -147,9 +63,7 @@ def test_what_was_said_is_on_screen_after_a_restart(
             timeout_s=PATIENCE_S,
         )
         await first.close()
-        again = Desktop(tmp_path / "mira", bind="127.0.0.1", port=0)
-        again.show()
-        await again.run()
+        again = await started(tmp_path / "mira")
         await signed_in(again)
         open_chat(again).open(room_id)
         await until(lambda: messages(conversation(again)), timeout_s=PATIENCE_S)

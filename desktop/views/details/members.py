@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QKeyEvent
+from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QListWidget, QMenu
 
 from common.protocol.types import Role
@@ -51,6 +51,15 @@ class MemberList(EntryList):
         self.setSizeAdjustPolicy(QListWidget.SizeAdjustPolicy.AdjustToContents)
         self.taken.connect(self._taken)
 
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """The row that keys work on shows only while they do."""
+        super().focusInEvent(event)
+        self.setCurrentRow(max(0, self.currentRow()))
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.clearSelection()
+
     def show_members(self, room: RoomItem, members: Sequence[MemberItem]) -> None:
         """Keeps the current row on the same person."""
         current = self.currentRow()
@@ -59,6 +68,8 @@ class MemberList(EntryList):
         self.show_entries(_entry(member) for member in members)
         rows = {member.person.user_id: row for row, member in enumerate(members)}
         self.setCurrentRow(rows.get(before, 0) if members else -1)
+        if not self.hasFocus():
+            self.clearSelection()
         self.setFixedHeight(max(1, len(members)) * ROW)
 
     def menu_of(self, member: MemberItem) -> QMenu | None:

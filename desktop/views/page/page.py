@@ -26,6 +26,7 @@ from desktop.views.panes import (
     LIST_MIN,
     LIST_WIDTH,
     WIDE_ABOVE,
+    Panes,
     arrange,
 )
 
@@ -54,6 +55,7 @@ class AccountPage(QWidget):
         # Beside the conversation it is a lasting choice, in its place a short look.
         self._details_beside = context.settings.setting(_DETAILS_SETTING, bool, False)
         self._details_over = False
+        self._panes: Panes | None = None
         self.pane = RoomPane(context, account)
         self._main = QWidget()
         self._main.setObjectName("page")
@@ -73,8 +75,6 @@ class AccountPage(QWidget):
         self._split.addWidget(self.pane)
         self._split.addWidget(self._main)
         self._split.setStretchFactor(1, 1)
-        width = context.settings.setting(_WIDTH_SETTING, int, LIST_WIDTH)
-        self._split.setSizes([min(max(width, LIST_MIN), LIST_MAX), _UNBOUND // 2])
         self._side = QWidget()
         self._side_column = QVBoxLayout(self._side)
         self._side_column.setContentsMargins(0, 0, 0, 0)
@@ -157,6 +157,7 @@ class AccountPage(QWidget):
             self._conversation.header.details.setChecked(panes.details)
         if self._details is not None:
             self._details.back.setVisible(not beside)
+        self._share(panes)
 
     def _show_details(self, *, shown: bool) -> None:
         room_id = self._conversation.room_id if self._conversation is not None else ""
@@ -170,10 +171,16 @@ class AccountPage(QWidget):
             self._details = DetailsPane(self._context, self.account, room)
             self._details.back_wanted.connect(self.toggle_details)
             self._side_column.addWidget(self._details)
-            if self._wide:
-                width = self._context.settings.setting(_DETAILS_WIDTH_SETTING, int, DETAILS_WIDTH)
-                rest = max(CONVERSATION_MIN, self.width() - self.pane.width() - width)
-                self._split.setSizes([self.pane.width(), rest, width])
+
+    def _share(self, panes: Panes) -> None:
+        """The widths that the person chose, whenever other panes are beside each other."""
+        if panes == self._panes:
+            return
+        self._panes = panes
+        setting = self._context.settings.setting
+        first = min(max(setting(_WIDTH_SETTING, int, LIST_WIDTH), LIST_MIN), LIST_MAX)
+        last = setting(_DETAILS_WIDTH_SETTING, int, DETAILS_WIDTH) if panes.conversation else _UNBOUND
+        self._split.setSizes([first, max(CONVERSATION_MIN, self.width() - first - last), last])
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -47,7 +47,7 @@ class StartForm(QWidget):
         row.addWidget(self.form, 1000)
         row.addStretch(1)
         rows.addLayout(row)
-        rows.addStretch(2)
+        rows.addStretch(1)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addLayout(top)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QShowEvent
 
 from desktop.ui.i18n import tr
 from desktop.views.context import Context
@@ -38,6 +39,10 @@ class Welcome(StartForm):
         self._show_host()
         self.setFocusProxy(self.address)
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._show_host()
+
     def _go(self) -> None:
         if not self.address.text.strip():
             self.form.refuse(tr("Enter the address that the host sees, or an invite link."), self.address)
@@ -50,7 +55,7 @@ class Welcome(StartForm):
     def _show_host(self) -> None:
         """The computer may host already, with nobody signed in to it."""
         exists = self.context.host.exists
-        self.host.setText(tr("Sign in on this computer") if exists else tr("Host on this computer"))
+        self.host.set_words(tr("Sign in on this computer") if exists else tr("Host on this computer"))
         if self.context.host.state.problem:
             self.form.message.say(self.context.host.state.problem)
 

@@ -1,0 +1,31 @@
+"""The event loop of real windows."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+import qasync
+from PySide6.QtCore import QEvent
+from PySide6.QtWidgets import QApplication
+
+Drive = Callable[[Callable[[], Awaitable[None]]], None]
+
+
+@pytest.fixture
+def drive(qapp: QApplication) -> Iterator[Drive]:
+    """Runs a coroutine on the loop that the windows use."""
+    loop = qasync.QEventLoop(qapp, already_running=False)
+    asyncio.set_event_loop(loop)
+
+    def run(work: Callable[[], Awaitable[None]]) -> None:
+        loop.run_until_complete(work())
+
+    yield run
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    qapp.processEvents()
+    gc.collect()
+    loop.close()
+    asyncio.set_event_loop(None)

@@ -174,8 +174,9 @@ def apply_events(db: sqlite3.Connection, room_id: str, events: Sequence[RoomEven
             break
         elif isinstance(event, pushes.MessageNew):
             _leave_outbox(db, event.message, me, result)
-            if _has(db, room, event.seq):
-                _put_message(db, room, event.message, touched)
+            # As it is known here: the event is as old as the message, its quote may have changed since.
+            for known in _rows(db, "seq = :seq", {"room": room, "seq": event.seq}):
+                touched[event.seq] = known
             continue
         else:
             continue
@@ -347,11 +348,6 @@ def _leave_outbox(db: sqlite3.Connection, message: Message, me: str, result: App
 def _rows(db: sqlite3.Connection, where: str, values: dict[str, int]) -> list[Row]:
     found = db.execute(f"SELECT kind, data FROM items WHERE room = :room AND {where}", values)  # noqa: S608 - constant clauses
     return [_decode_notice(data) if kind else _decode_message(data) for kind, data in found]
-
-
-def _has(db: sqlite3.Connection, room: int, seq: int) -> bool:
-    found = db.execute("SELECT 1 FROM items WHERE room=:room AND seq=:seq", {"room": room, "seq": seq})
-    return found.fetchone() is not None
 
 
 def _room(db: sqlite3.Connection, room_id: str) -> int:

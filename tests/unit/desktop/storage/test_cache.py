@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from common.ids import new_id
@@ -138,6 +138,7 @@ STEPS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 50), st.integers(0,
 
 
 @given(steps=STEPS, cut=st.integers(0, 60), batch=st.integers(1, 9))
+@example(steps=[(0, 0, 0), (0, 0, 0), (1, 0, 0), (0, 0, 0)], cut=0, batch=1)
 def test_events_over_a_page_give_what_a_fresh_fetch_gives(
     steps: list[tuple[int, int, int]], cut: int, batch: int
 ) -> None:

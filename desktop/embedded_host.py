@@ -20,7 +20,13 @@ async def start_server(settings: HostSettings) -> HostedServer:
         HostProblem: port busy, folder not writable, database damaged, in plain words.
     """
     server = EmbeddedServer(
-        EmbeddedSettings(data=settings.folder, host=settings.bind, port=settings.port, name=settings.name)
+        EmbeddedSettings(
+            data=settings.folder,
+            host=settings.bind,
+            port=settings.port,
+            name=settings.name,
+            first=settings.first,
+        )
     )
     await _within(server.start(), _START_TIMEOUT_S)
     return _Hosted(server)
@@ -47,11 +53,6 @@ class _Hosted:
             return self._server.connections
         except EmbeddedError:
             return 0
-
-    async def create_account(self, *, name: str, username: str, password: str) -> None:
-        await _within(
-            self._server.create_account(name=name, username=username, password=password), _CALL_TIMEOUT_S
-        )
 
     async def reset_password(self, username: str, new: str) -> None:
         await _within(self._server.reset_password(username, new), _CALL_TIMEOUT_S)

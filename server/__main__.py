@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final
 
 from cyclopts import App, Parameter
 
 from common.ids import short_key
+from common.protocol.rest import Registration
 from server.settings import DEFAULT_PORT, Settings, SettingsError, limits_from
 
 app: Final = App(name="parley-server", help="Parley's server, on a machine of its own.")
@@ -28,6 +31,7 @@ def serve(
     port: int = DEFAULT_PORT,
     name: str = "Parley",
     tls: Annotated[bool, Parameter(negative="")] = False,
+    registration: Registration = Registration.OPEN,
 ) -> int:
     """Serve until SIGTERM or Ctrl+C, on embedded storage in DATA.
 
@@ -37,13 +41,72 @@ def serve(
         port: 0 takes any free port.
         name: What people see as the server's name.
         tls: TLS also on loopback.
+        registration: Who may make an account, until an admin sets another: open, or invite.
     """
     try:
         limits = limits_from(os.environ)
     except SettingsError as problem:
         return _fail(str(problem), _USAGE)
-    settings = Settings(data=data, host=host, port=port, name=name, tls=tls, limits=limits)
+    settings = Settings(
+        data=data, host=host, port=port, name=name, tls=tls, registration=registration, limits=limits
+    )
     return _run(settings)
+
+
+@app.command
+def identity(*, data: Path) -> int:
+    """Print the server id and the key to compare of the server in DATA."""
+    from server.offline import server_id_of_folder
+
+    def told() -> None:
+        found = server_id_of_folder(data)
+        print(f"server id: {found}\nkey to compare: {short_key(found)}")
+
+    return _offline(told)
+
+
+@app.command
+def reset_password(username: str, *, data: Path) -> int:
+    """Set a new password for USERNAME, read from the terminal or standard input; the server must not run.
+
+    Args:
+        username: Whose password.
+        data: The server's folder.
+    """
+    from server.offline import reset_password as reset
+
+    def told() -> None:
+        asked = getpass.getpass("New password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+        asyncio.run(reset(data, username, asked))
+        print(f"the password of {username} is set; all devices are signed out")
+
+    return _offline(told)
+
+
+@app.command
+def invite(*, data: Path, uses: int = 1, days: int = 7) -> int:
+    """Print a code that lets people make an account; the server must not run.
+
+    Args:
+        data: The server's folder.
+        uses: How many accounts it is good for.
+        days: How long it is good.
+    """
+    from server.offline import make_invite
+
+    return _offline(lambda: print(asyncio.run(make_invite(data, uses=uses, days=days))))
+
+
+def _offline(work: Callable[[], None]) -> int:
+    from common.errors import ParleyError
+    from server.infra.crypto.keyfiles import KeyFileError
+    from server.kernel.database import DamagedDatabaseError
+
+    try:
+        work()
+    except (DamagedDatabaseError, KeyFileError, ParleyError, OSError) as problem:
+        return _fail(str(problem), _FAILED)
+    return 0
 
 
 def _run(settings: Settings) -> int:

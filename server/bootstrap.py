@@ -14,7 +14,8 @@ import structlog
 import uvicorn
 from litestar import Litestar
 
-from common.protocol.rest import Registration, ServerInfo
+from common.errors import Code, ParleyError
+from common.protocol.rest import Register, ServerInfo
 from common.protocol.version import PRODUCT, VERSIONS
 from server.chat import controller as chat_controller
 from server.chat.event import MESSAGE_SENT, RECEIPT, USER_TYPING
@@ -41,15 +42,18 @@ from server.kernel.delivery import DELIVERED
 from server.kernel.outbox import OutboxRelay
 from server.kernel.publisher import DeliveryPublisher
 from server.kernel.tasks import TaskOwner
-from server.settings import Settings
+from server.settings import DATABASE_FILE, KEYS_FOLDER, Settings
 from server.users import controller as users_controller
 from server.users import repository as user_rows
+from server.users.admission import AdmissionService
 from server.users.event import SESSION_REVOKED, SessionsRevoked
+from server.users.means import Means
+from server.users.resets import ResetService
 from server.users.service import UsersService
+from server.users.sessions import Sessions
 
 log: Final = structlog.get_logger(__name__)
 
-DATABASE_FILE: Final = "parley.db"
 _STOP_TIMEOUT_S: Final = 15.0
 _BACKLOG: Final = 1_024
 _RECEIPTS_AT_ONCE: Final = 4_096
@@ -71,7 +75,7 @@ class Server:
         self.url = ""
         """Base address, known once started."""
         self.server_id = ""
-        self._users: UsersService | None = None
+        self._resets: ResetService | None = None
         self._gateway: Gateway | None = None
 
     @property
@@ -80,21 +84,24 @@ class Server:
         return 0 if self._gateway is None else len(self._gateway.hub)
 
     @property
-    def users(self) -> UsersService:
+    def resets(self) -> ResetService:
         """For calls in this process, once started."""
-        if self._users is None:
+        if self._resets is None:
             raise RuntimeError("the server was not started")
-        return self._users
+        return self._resets
 
-    async def start(self) -> None:
+    async def start(self, *, first: Register | None = None) -> None:
         """Everything up to listening; what was started is stopped again where a part fails.
+
+        ``first``: an account made before anyone else can reach the server, so that it is the admin.
 
         Raises:
             PortBusyError: the port is taken or the address is not this machine's.
             DamagedDatabaseError, DatabaseUnavailableError: see the database port.
+            ParleyError: ``first`` can't be made.
         """
         try:
-            await self._start()
+            await self._start(first)
         except BaseException:
             await self.stop()
             raise
@@ -106,7 +113,7 @@ class Server:
         async with asyncio.timeout(_STOP_TIMEOUT_S):
             await self._stack.aclose()
 
-    async def _start(self) -> None:
+    async def _start(self, first: Register | None) -> None:
         settings, clock = self._settings, self._clock
         listener = _bind(settings.host, settings.port)
         self._stack.callback(listener.close)
@@ -114,7 +121,7 @@ class Server:
         await database.start()
         self._stack.push_async_callback(database.stop)
         # After the database: its start made and locked the folder.
-        keys = settings.data / "keys"
+        keys = settings.data / KEYS_FOLDER
         identity = ServerIdentity(keys)
         self.server_id = identity.server_id
         bus, presence = MemoryBus(), MemoryPresence()
@@ -134,18 +141,19 @@ class Server:
         )
         hasher = Argon2Hasher()
         self._stack.callback(hasher.close)
+        tokens = _tokens(keys, identity.server_id, clock)
+        sessions = Sessions(clock=clock, tokens=tokens, limits=settings.limits)
+        means = Means(
+            database=database, clock=clock, limiter=limiter, limits=settings.limits, kick=relay.kick
+        )
+        admission = AdmissionService(means=means, name=settings.name, registration=settings.registration)
+        await admission.start()
         users = UsersService(
-            database=database,
-            clock=clock,
-            limiter=limiter,
-            hasher=hasher,
-            tokens=_tokens(keys, identity.server_id, clock),
-            residence=rooms,
-            kick=relay.kick,
-            limits=settings.limits,
+            means=means, hasher=hasher, sessions=sessions, admission=admission, residence=rooms
         )
         await users.start()
-        self._users = users
+        resets = ResetService(means=means, hasher=hasher, sessions=sessions)
+        self._resets = resets
         gateway = Gateway(
             authenticator=users,
             accounts=_Accounts(users),
@@ -177,13 +185,22 @@ class Server:
         app = make_app(
             authenticator=users,
             info=lambda: ServerInfo(
-                PRODUCT, self.server_id, settings.name, list(VERSIONS), Registration.OPEN
+                PRODUCT, self.server_id, admission.name, list(VERSIONS), admission.registration
             ),
             metrics=_metrics(gateway),
             ready=lambda: self._missing,
             routes=(*users_controller.routes(), *chat_controller.routes()),
-            services={"users": users, "rooms": rooms, "reads": reads, "posts": posts},
+            services={
+                "users": users,
+                "admission": admission,
+                "resets": resets,
+                "rooms": rooms,
+                "reads": reads,
+                "posts": posts,
+            },
         )
+        if first is not None:
+            await _make_first(users, first)
         await self._listen(app, gateway, listener, identity)
 
     async def _listen(
@@ -250,6 +267,15 @@ class _Accounts:
         """One look at a user."""
         record = await self._users.account(user_id)
         return Account(user=record.user, account_seq=record.account_seq)
+
+
+async def _make_first(users: UsersService, first: Register) -> None:
+    try:
+        await users.register_locally(first)
+    except ParleyError as problem:
+        # Made by a start that ended before it was told: signing in shows whether it is theirs.
+        if problem.code is not Code.NAME_TAKEN:
+            raise
 
 
 def _revoker(users: UsersService, gateway: Gateway) -> Any:  # noqa: ANN401 - a bus handler

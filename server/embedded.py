@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.errors import ParleyError
+from common.protocol.rest import Register
 
 if TYPE_CHECKING:
     from server.bootstrap import Server
@@ -29,6 +30,8 @@ class EmbeddedSettings:
     host: str
     port: int
     name: str
+    first: Register | None = None
+    """An account to make before anyone can reach the server: the first is its admin."""
 
 
 class EmbeddedError(Exception):
@@ -74,24 +77,15 @@ class EmbeddedServer:
             self._loop.call_soon_threadsafe(self._stopping.set)
         return self._ended
 
-    def create_account(self, *, name: str, username: str, password: str) -> Future[None]:
-        """Make an account; the first of a server is its admin."""
-        return self._call(self._create_account(name, username, password))
-
     def reset_password(self, username: str, new: str) -> Future[None]:
         """For whoever sits at this computer."""
-        return self._call(self._running.users.reset_password_locally(username, new))
+        return self._call(self._running.resets.reset_locally(username, new))
 
     @property
     def _running(self) -> Server:
         if self._server is None:
             raise EmbeddedError("the server does not run")
         return self._server
-
-    async def _create_account(self, name: str, username: str, password: str) -> None:
-        from common.protocol.rest import Register
-
-        await self._running.users.register(Register(username, name, password), "127.0.0.1")
 
     def _call(self, work: Coroutine[Any, Any, None]) -> Future[None]:
         if self._loop is None:
@@ -120,7 +114,7 @@ class EmbeddedServer:
             Settings(data=settings.data, host=settings.host, port=settings.port, name=settings.name)
         )
         try:
-            await server.start()
+            await server.start(first=settings.first)
         except (PortBusyError, DamagedDatabaseError, KeyFileError, ParleyError, OSError) as problem:
             raise EmbeddedError(str(problem)) from problem
         self._server, self._loop, self._stopping = server, asyncio.get_running_loop(), asyncio.Event()

@@ -11,8 +11,11 @@ from typing import Any, Final
 import msgspec
 
 from common.limits import Limits
+from common.protocol.rest import Registration
 
 DEFAULT_PORT: Final = 8470
+DATABASE_FILE: Final = "parley.db"
+KEYS_FOLDER: Final = "keys"
 _LIMIT_PREFIX: Final = "PARLEY_LIMITS__"
 
 
@@ -28,6 +31,8 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     name: str = "Parley"
+    registration: Registration = Registration.OPEN
+    """Until an admin sets another."""
     tls: bool = False
     """Also on loopback; any other address always has it."""
     limits: Limits = field(default_factory=Limits)

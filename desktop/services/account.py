@@ -251,8 +251,8 @@ class AccountService(QObject):
     async def reset_code(self, user_id: str) -> str:
         return await self.calls.reset_code(user_id)
 
-    async def invite_link(self) -> str:
-        return await self.calls.invite_link(self.invite_address())
+    async def invite_link(self, address: str = "") -> str:
+        return await self.calls.invite_link(parse_address(address or self.record.address))
 
     async def set_registration(self, *, invite_only: bool) -> None:
         await self.calls.set_registration(invite_only=invite_only)
@@ -272,10 +272,6 @@ class AccountService(QObject):
         """A sign-in of the same account: cache and outbox stay."""
         await self._parts.tokens.adopt(tokens)
         self.core.link.try_now()
-
-    def invite_address(self) -> Address:
-        """Where invites lead: where this account reaches the server."""
-        return parse_address(self.record.address)
 
     # The core's observer.
 

@@ -293,8 +293,8 @@ class Account(Protocol):
         """Admin: a one-time code for somebody who forgot their password."""
         ...
 
-    async def invite_link(self) -> str:
-        """Admin: a link that lets somebody in (``parley://...``)."""
+    async def invite_link(self, address: str = "") -> str:
+        """Admin: a link that lets somebody in; to ``address``, or where this account reaches the server."""
         ...
 
     async def set_registration(self, *, invite_only: bool) -> None:

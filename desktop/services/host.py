@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, Signal
 
 from common.address import Address, invite_link, is_loopback, parse_address
 from common.ids import short_key
+from common.protocol.rest import Register
 from desktop.net.tasks import TaskOwner
 from desktop.services.account import AccountService
 from desktop.services.accounts import AccountsService, found_at
@@ -36,6 +37,8 @@ class HostSettings:
     bind: str
     port: int
     name: str
+    first: Register | None = None
+    """The account of who hosts, made before anyone else can reach the server."""
 
 
 class HostProblem(Exception):
@@ -58,10 +61,6 @@ class HostedServer(Protocol):
     @property
     def connections(self) -> int:
         """Signed-in devices, the host's own window included."""
-        ...
-
-    async def create_account(self, *, name: str, username: str, password: str) -> None:
-        """Make an account in this process; the first is the admin."""
         ...
 
     async def reset_password(self, username: str, new: str) -> None: ...
@@ -115,13 +114,9 @@ class HostService(QObject):
         return self._profile.setting(_SETTING, _Kept | None, None)  # type: ignore[arg-type]  # a union is no type[T] to mypy
 
     async def create(self, *, server_name: str, name: str, username: str, password: str) -> AccountService:
+        first = Register(username=username, display_name=name, password=password)
         async with self._lock:
-            server = await self._run(_Kept(name=server_name, port=self._port))
-            try:
-                await server.create_account(name=name, username=username, password=password)
-            except HostProblem as problem:
-                await self._stop()
-                raise ServiceError(problem.text) from problem
+            server = await self._run(_Kept(name=server_name, port=self._port), first)
             self._keep(server_name, server)
         return await self._accounts.sign_in(
             self._found(server_name, server), username=username, password=password
@@ -161,9 +156,13 @@ class HostService(QObject):
         except HostProblem as problem:
             raise ServiceError(problem.text) from problem
 
-    async def _run(self, kept: _Kept) -> HostedServer:
+    async def _run(self, kept: _Kept, first: Register | None = None) -> HostedServer:
         settings = HostSettings(
-            folder=self._profile.server_folder, bind=self._bind, port=kept.port, name=kept.name
+            folder=self._profile.server_folder,
+            bind=self._bind,
+            port=kept.port,
+            name=kept.name,
+            first=first,
         )
         try:
             server = await self._start_server(settings)

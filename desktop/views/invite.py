@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import segno
+import shiboken6
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPaintEvent
 from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
@@ -47,40 +48,59 @@ class QrCode(QWidget):
 class Invite(QWidget):
     """The link can be copied; the key is said aloud and compared."""
 
-    def __init__(self, link: str, key: str) -> None:
+    def __init__(self, context: Context, account: Account) -> None:
         super().__init__()
-        self.link = QLineEdit(link)
+        self.link = QLineEdit()
         self.link.setReadOnly(True)
-        self.link.setCursorPosition(0)
         self.link.setAccessibleName(tr("Invite link"))
         self.copy = button(tr("Copy link"), "primary")
         self.copy.clicked.connect(self._copy)
+        self.copy.setEnabled(False)
         self.message = Message()
-        column = QVBoxLayout(self)
-        column.setSpacing(12)
+        self._column = QVBoxLayout(self)
+        self._column.setSpacing(12)
         words = tr("Send this link, or let the other person enter the address in it on the start screen.")
-        column.addWidget(plain_label(words, kind="muted", wrap=True))
-        column.addWidget(QrCode(link), 0, Qt.AlignmentFlag.AlignHCenter)
-        column.addWidget(self.link)
-        column.addWidget(self.copy)
-        column.addWidget(self.message)
-        column.addWidget(plain_label(tr("Key to compare"), kind="section"))
-        column.addWidget(plain_label(key, kind="key", wrap=True))
+        self.code: QrCode | None = None
+        self._column.addWidget(plain_label(words, kind="muted", wrap=True))
+        self._column.addWidget(self.link)
+        self._column.addWidget(self.copy)
+        self._column.addWidget(self.message)
+        self._column.addWidget(plain_label(tr("Key to compare"), kind="section"))
+        self._column.addWidget(plain_label(account.info.short_key, kind="key", wrap=True))
+        self._column.addStretch(1)
         self.setFocusProxy(self.copy)
+        context.attempt(self._fetch(context, account), self, self.message.say)
+
+    def show_link(self, link: str) -> None:
+        """As text and as a code."""
+        self.link.setText(link)
+        self.link.setCursorPosition(0)
+        self.copy.setEnabled(True)
+        self.code = QrCode(link)
+        self._column.insertWidget(1, self.code, 0, Qt.AlignmentFlag.AlignHCenter)
+
+    async def _fetch(self, context: Context, account: Account) -> None:
+        link = await link_of(context, account)
+        if shiboken6.isValid(self):
+            self.show_link(link)
 
     def _copy(self) -> None:
         QGuiApplication.clipboard().setText(self.link.text())
         self.message.say(tr("Copied."), error=False)
 
 
-def link_of(context: Context, account: Account) -> str:
-    """The host's own link, with its address on the network; else that of the account's server."""
+async def link_of(context: Context, account: Account) -> str:
+    """With a code from an admin, which lets in also where only the invited may join.
+
+    It leads to the host's address on the network, or to where the account reaches its server.
+    """
     info, host = account.info, context.host.state
-    if info.hosted_here and host.running:
-        return host.invite_link
-    return invite_link(parse_address(info.address), server_id=info.server_id, code=None)
+    address = host.addresses[0] if info.hosted_here and host.running else info.address
+    if info.me.admin:
+        return await account.invite_link(address)
+    return invite_link(parse_address(address), server_id=info.server_id, code=None)
 
 
 def invite_panel(context: Context, account: Account) -> Panel:
-    """For anybody on the server: it takes whoever finds it."""
-    return Panel(tr("Invite people"), Invite(link_of(context, account), account.info.short_key))
+    """For anybody on the server."""
+    return Panel(tr("Invite people"), Invite(context, account))

@@ -14,6 +14,8 @@ from common.protocol.pushes import AccountEvents
 from common.protocol.types import User
 from server.kernel.identity import Identity
 from server.kernel.session import RequestHandlers, SessionContext
+from server.users.admission import AdmissionService
+from server.users.resets import ResetService
 from server.users.service import PEOPLE_PAGE, UsersService
 
 
@@ -52,6 +54,46 @@ class AuthController(Controller):
     ) -> None:
         """Change the password."""
         await users.change_password(identity, data)
+
+    @post("/reset", status_code=200)
+    async def reset(self, data: rest.PasswordReset, resets: ResetService, client_address: str) -> rest.Tokens:
+        """A new password by a code from an admin; every device is signed out, this one in."""
+        return await resets.reset(data, client_address)
+
+
+class AdminController(Controller):
+    """What admins of the server decide."""
+
+    tags = ("admin",)
+
+    @patch("/server", status_code=204)
+    async def change_server(
+        self, data: rest.ServerChange, admission: AdmissionService, identity: Identity
+    ) -> None:
+        """The server's name, and who may make an account."""
+        await admission.change(identity, data)
+
+    @post("/invites", status_code=201)
+    async def invite(
+        self, data: rest.InviteCreate, admission: AdmissionService, identity: Identity
+    ) -> rest.Invite:
+        """A code that lets people in; shown this once."""
+        return await admission.create(identity, data)
+
+    @get("/invites")
+    async def invites(self, admission: AdmissionService, identity: Identity) -> rest.Invites:
+        """Those that still let somebody in, without their codes."""
+        return await admission.invites(identity)
+
+    @delete("/invites/{invite_id:str}", status_code=204)
+    async def revoke_invite(self, invite_id: str, admission: AdmissionService, identity: Identity) -> None:
+        """Nobody comes in by it any more."""
+        await admission.revoke(identity, invite_id)
+
+    @post("/users/{user_id:str}/reset-code", status_code=201)
+    async def reset_code(self, user_id: str, resets: ResetService, identity: Identity) -> rest.ResetCode:
+        """A code for somebody who forgot their password; shown this once."""
+        return await resets.create_code(identity, user_id)
 
 
 class PeopleController(Controller):
@@ -103,8 +145,8 @@ class PeopleController(Controller):
 
 
 def routes() -> Sequence[ControllerRouterHandler]:
-    """What http puts under ``/api/v1``; ``users`` is injected."""
-    return (AuthController, PeopleController)
+    """What http puts under ``/api/v1``; ``users``, ``admission`` and ``resets`` are injected."""
+    return (AuthController, PeopleController, AdminController)
 
 
 def socket_handlers(users: UsersService) -> RequestHandlers:

@@ -21,6 +21,18 @@ class PasswordHasher(Protocol):
         """Whether it fits; None (no such account) costs the same time and is False."""
         ...
 
+    def outdated(self, password_hash: str) -> bool:
+        """Whether it was made with other parameters than are used now."""
+        ...
+
+
+class Admission(Protocol):
+    """Who may make an account."""
+
+    async def admit(self, tx: Tx, code: str | None) -> None:
+        """Count the invite; a ``ParleyError`` says why not."""
+        ...
+
 
 class AccessTokens(Protocol):
     """Signed access tokens of this server."""

@@ -2,62 +2,56 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
-from common.errors import Code, ParleyError
+from common.errors import Code
 from common.ids import new_id
-from common.limits import PASSWORD_MIN_CHARS, SYNC_MAX_EVENTS, Limits
+from common.limits import SYNC_MAX_EVENTS
 from common.protocol import rest
 from common.protocol.pushes import AccountEvents, AccountProfile, UserChanged
 from common.protocol.types import Device, User
 from common.text import text_problem
-from server.kernel.clock import Clock
-from server.kernel.database import Database, Tx
+from server.kernel.database import Tx
 from server.kernel.delivery import ProfileDelivery, UserDelivery
 from server.kernel.identity import Identity
-from server.kernel.limiter import RateLimiter
-from server.kernel.outbox import add_deliveries, add_event
-from server.users import names, repository
-from server.users.event import SESSION_REVOKED, SessionsRevoked
+from server.kernel.outbox import add_deliveries
+from server.users import code_rows, names, repository
+from server.users.event import SessionsRevoked
+from server.users.means import Means
 from server.users.model import AccountRecord, DeviceRecord
-from server.users.ports import AccessTokens, PasswordHasher, Residence
+from server.users.ports import Admission, PasswordHasher, Residence
+from server.users.refusals import UsersError, check_password, limit
+from server.users.sessions import Sessions, hash_token, revoke
 
 _HOUR_MS: Final = 3_600_000
 PEOPLE_PAGE: Final = 100
 
 
-class UsersError(ParleyError):
-    """A refusal of the users context."""
-
-
 class UsersService:
-    """Owns accounts and devices; ``kick`` tells the outbox relay of new events."""
+    """Owns accounts and devices."""
 
     def __init__(
         self,
         *,
-        database: Database,
-        clock: Clock,
-        limiter: RateLimiter,
+        means: Means,
         hasher: PasswordHasher,
-        tokens: AccessTokens,
+        sessions: Sessions,
+        admission: Admission,
         residence: Residence,
-        kick: Callable[[], None],
-        limits: Limits,
     ) -> None:
-        self._database = database
-        self._clock = clock
-        self._limiter = limiter
+        self._database = means.database
+        self._clock = means.clock
+        self._limiter = means.limiter
+        self._kick = means.kick
+        self._limits = means.limits
         self._hasher = hasher
-        self._tokens = tokens
+        self._sessions = sessions
+        self._admission = admission
         self._residence = residence
-        self._kick = kick
-        self._limits = limits
         self._stream = repository.AccountStream()
         self._revoked: dict[str, int] = {}
 
@@ -71,7 +65,7 @@ class UsersService:
 
     async def authenticate(self, token: str) -> Identity:
         """The identity of an access token; implements the kernel's ``Authenticator``."""
-        identity = self._tokens.verify(token)
+        identity = self._sessions.verify(token)
         if identity.device_id in self._revoked:
             raise UsersError(Code.UNAUTHENTICATED, "this device was signed out")
         return identity
@@ -107,9 +101,17 @@ class UsersService:
 
     async def register(self, request: rest.Register, address: str) -> rest.Tokens:
         """A new account and its first device. The first of a server is its admin."""
-        await self._limit(f"register:{address}", self._limits.registrations_per_hour, _HOUR_MS)
+        most = self._limits.registrations_per_hour
+        await limit(self._limiter, f"register:{address}", most, _HOUR_MS)
+        return await self._sign_up(request, self._admission)
+
+    async def register_locally(self, request: rest.Register) -> None:
+        """For whoever starts the server: no invite is asked for."""
+        await self._sign_up(request, None)
+
+    async def _sign_up(self, request: rest.Register, admission: Admission | None) -> rest.Tokens:
         username, display = names.clean_username(request.username), names.clean(request.display_name)
-        _check_password(request.password)
+        check_password(request.password)
         password_hash = await self._hasher.hash(request.password)
         account = AccountRecord(
             user=User(new_id(), username, display),
@@ -118,10 +120,16 @@ class UsersService:
             password_hash=password_hash,
             created_at_ms=self._clock.now_ms(),
         )
-        refresh_token, device = self._new_device(account.user.id, request.device_name)
-        user = await self._database.write(self._register, account, device)
+        refresh_token, device = self._sessions.new_device(account.user.id, request.device_name)
+
+        async def body(tx: Tx) -> User:
+            if admission is not None:
+                await admission.admit(tx, request.invite)
+            return await self._register(tx, account, device)
+
+        user = await self._database.write(body)
         self._kick()
-        return self._signed_in(user, device.id, refresh_token)
+        return self._sessions.signed_in(user, device.id, refresh_token)
 
     async def _register(self, tx: Tx, account: AccountRecord, device: DeviceRecord) -> User:
         first = not await repository.any_account(tx)
@@ -149,8 +157,8 @@ class UsersService:
         keys = (f"login:{username_key}:{address}", f"login:{address}")
         failures, window = self._limits.login_failures, self._limits.login_window_ms
         # Counted before the slow hash, or tries sent side by side would all be let through.
-        await self._limit(keys[1], failures * 10, window, count=False)
-        await self._limit(keys[0], failures, window)
+        await limit(self._limiter, keys[1], failures * 10, window, count=False)
+        await limit(self._limiter, keys[0], failures, window)
         account = await self._database.read(repository.account_by_username, username_key)
         known_hash = None if account is None else account.password_hash
         good = await self._hasher.verify(known_hash, request.password)
@@ -158,9 +166,13 @@ class UsersService:
             await self._limiter.hit(keys[1], limit=failures * 10, window_ms=window)
             raise UsersError(Code.WRONG_CREDENTIALS, "the user name or the password is wrong")
         await self._limiter.reset(keys[0])
-        refresh_token, device = self._new_device(account.user.id, request.device_name)
+        if self._hasher.outdated(account.password_hash):
+            await self._database.write(
+                repository.change_password, account.user.id, await self._hasher.hash(request.password)
+            )
+        refresh_token, device = self._sessions.new_device(account.user.id, request.device_name)
         await self._database.write(repository.add_device, device)
-        return self._signed_in(account.user, device.id, refresh_token)
+        return self._sessions.signed_in(account.user, device.id, refresh_token)
 
     async def refresh(self, refresh_token: str) -> rest.Tokens:
         """New tokens for a device; see ``protocol.md`` for what showing an older one means."""
@@ -169,14 +181,14 @@ class UsersService:
         successor = f"{device_id}.{family}.{secrets.token_urlsafe(24)}"
         try:
             account, stolen = await self._database.write(
-                self._rotate, device_id, _hash(family), _hash(refresh_token), _hash(successor)
+                self._rotate, device_id, hash_token(family), hash_token(refresh_token), hash_token(successor)
             )
         except ValueError:
             raise _bad_refresh_token() from None
         if stolen:
             self._kick()
             raise _bad_refresh_token()
-        return self._signed_in(account.user, device_id, successor)
+        return self._sessions.signed_in(account.user, device_id, successor)
 
     async def _rotate(
         self, tx: Tx, device_id: str, family: bytes, shown: bytes, successor: bytes
@@ -192,7 +204,7 @@ class UsersService:
         if account is None:
             raise _bad_refresh_token()
         if shown not in {device.current_hash, device.previous_hash}:
-            await self._revoke(tx, device.user_id, [device.id])
+            await revoke(tx, self._clock, device.user_id, [device.id])
             return account, True
         # The previous one again: its successor was never used, or it would be the previous one.
         await repository.rotate(tx, device_id, current=successor, previous=shown, now_ms=now)
@@ -206,7 +218,7 @@ class UsersService:
     async def _logout(self, tx: Tx, identity: Identity, *, everywhere: bool) -> None:
         devices = await repository.devices_of(tx, identity.user_id)
         mine = [device.id for device in devices if everywhere or device.id == identity.device_id]
-        await self._revoke(tx, identity.user_id, mine)
+        await revoke(tx, self._clock, identity.user_id, mine)
 
     async def revoke_device(self, identity: Identity, device_id: str) -> None:
         """Sign one device of the user out.
@@ -220,46 +232,32 @@ class UsersService:
     async def _revoke_one(self, tx: Tx, identity: Identity, device_id: str) -> None:
         if device_id not in {device.id for device in await repository.devices_of(tx, identity.user_id)}:
             raise UsersError(Code.NOT_FOUND, "no such device")
-        await self._revoke(tx, identity.user_id, [device_id])
+        await revoke(tx, self._clock, identity.user_id, [device_id])
 
     async def change_password(self, identity: Identity, request: rest.PasswordChange) -> None:
         """Every other device is signed out."""
         # Else whoever borrows an open window could try passwords without end.
         tries = f"password:{identity.user_id}"
-        await self._limit(tries, self._limits.login_failures, self._limits.login_window_ms)
+        await limit(self._limiter, tries, self._limits.login_failures, self._limits.login_window_ms)
         account = await self.account(identity.user_id)
         if not await self._hasher.verify(account.password_hash, request.current):
             raise UsersError(Code.WRONG_CREDENTIALS, "the current password is wrong")
         await self._limiter.reset(tries)
-        _check_password(request.new)
+        check_password(request.new)
         password_hash = await self._hasher.hash(request.new)
         await self._database.write(self._change_password, identity, password_hash)
         self._kick()
 
     async def _change_password(self, tx: Tx, identity: Identity, password_hash: str) -> None:
         await repository.change_password(tx, identity.user_id, password_hash)
+        await code_rows.remove_reset_code(tx, identity.user_id)
         devices = await repository.devices_of(tx, identity.user_id)
-        await self._revoke(
-            tx, identity.user_id, [device.id for device in devices if device.id != identity.device_id]
+        await revoke(
+            tx,
+            self._clock,
+            identity.user_id,
+            [device.id for device in devices if device.id != identity.device_id],
         )
-
-    async def reset_password_locally(self, username: str, new: str) -> None:
-        """For whoever sits at the server itself: no old password; every device is signed out.
-
-        Raises:
-            ParleyError: ``not_found``, ``password_too_weak``.
-        """
-        _check_password(new)
-        key = names.key(username)
-        account = await self._database.read(repository.account_by_username, key)
-        if account is None:
-            raise UsersError(Code.NOT_FOUND, f"there is no account {username}")
-        await self._database.write(self._reset, account.user.id, await self._hasher.hash(new))
-        self._kick()
-
-    async def _reset(self, tx: Tx, user_id: str, password_hash: str) -> None:
-        await repository.change_password(tx, user_id, password_hash)
-        await self._revoke(tx, user_id, [device.id for device in await repository.devices_of(tx, user_id)])
 
     # Profile and people.
 
@@ -319,37 +317,6 @@ class UsersService:
             ]
         )
 
-    # inside
-
-    async def _revoke(self, tx: Tx, user_id: str, device_ids: list[str]) -> None:
-        if device_ids:
-            await repository.revoke_devices(tx, device_ids, self._clock.now_ms())
-            await add_event(tx, SESSION_REVOKED, user_id, SessionsRevoked(user_id, device_ids))
-
-    async def _limit(self, key: str, limit: int, window_ms: int, *, count: bool = True) -> None:
-        ask = self._limiter.hit if count else self._limiter.peek
-        wait_ms = await ask(key, limit=limit, window_ms=window_ms)
-        if wait_ms:
-            raise UsersError(Code.RATE_LIMITED, "too many tries", retry_after_ms=wait_ms)
-
-    def _new_device(self, user_id: str, name: str) -> tuple[str, DeviceRecord]:
-        device_id, family, now = new_id(), secrets.token_urlsafe(12), self._clock.now_ms()
-        refresh_token = f"{device_id}.{family}.{secrets.token_urlsafe(24)}"
-        return refresh_token, DeviceRecord(
-            id=device_id,
-            user_id=user_id,
-            name=name,
-            created_at_ms=now,
-            last_seen_at_ms=now,
-            family_hash=_hash(family),
-            current_hash=_hash(refresh_token),
-        )
-
-    def _signed_in(self, user: User, device_id: str, refresh_token: str) -> rest.Tokens:
-        lifetime_ms = self._limits.access_token_ms
-        token = self._tokens.issue(user_id=user.id, device_id=device_id, lifetime_ms=lifetime_ms)
-        return rest.Tokens(user, device_id, token, lifetime_ms // 1_000, refresh_token)
-
 
 async def _check_free(tx: Tx, user: User, account: AccountRecord) -> None:
     taken = await repository.account_by_username(tx, account.username_key)
@@ -366,14 +333,5 @@ def _taken(name: str, existing: str) -> UsersError:
     return UsersError(Code.NAME_NOT_ALLOWED, f"{name} looks like a name that is taken")
 
 
-def _check_password(password: str) -> None:
-    if len(password) < PASSWORD_MIN_CHARS:
-        raise UsersError(Code.PASSWORD_TOO_WEAK, f"a password needs at least {PASSWORD_MIN_CHARS} characters")
-
-
 def _bad_refresh_token() -> UsersError:
     return UsersError(Code.UNAUTHENTICATED, "sign in again")
-
-
-def _hash(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode()).digest()

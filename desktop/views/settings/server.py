@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QHBoxLayout
+import shiboken6
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout
 
 from desktop.services.api import Account
 from desktop.ui.i18n import tr
@@ -33,12 +34,36 @@ class ServerSection(Form):
             row.addWidget(self.toggle)
             row.addStretch(1)
             self.column.addLayout(row)
+        self.invited = QCheckBox(tr("Only people with an invite may make an account"))
+        self.invited.setEnabled(False)
+        self.invited.setVisible(account.info.me.admin)
+        self.invited.clicked.connect(self._set_registration)
+        self.column.addWidget(self.invited)
+        if account.info.me.admin:
+            context.attempt(self._look(), self, self.message.say)
         context.host.changed.connect(self._show)
         self._show()
 
     def _toggle(self) -> None:
         host = self.context.host
         self.work(host.stop if host.state.running else host.start, "host")
+
+    async def _look(self) -> None:
+        found = await self.context.accounts.find(self._account.info.address)
+        if shiboken6.isValid(self):
+            self.invited.setChecked(found.invite_needed)
+            self.invited.setEnabled(True)
+
+    def _set_registration(self, invite_only: bool) -> None:
+        """Shown as it was until the server took it."""
+        self.invited.setChecked(not invite_only)
+
+        async def change() -> None:
+            await self._account.set_registration(invite_only=invite_only)
+            if shiboken6.isValid(self):
+                self.invited.setChecked(invite_only)
+
+        self.work(change, "registration")
 
     def _show(self) -> None:
         info, host = self._account.info, self.context.host.state

@@ -50,6 +50,13 @@ class Argon2Hasher:
         fits = await self._run(self._fits, password_hash or self._nobody, password)
         return fits and password_hash is not None
 
+    def outdated(self, password_hash: str) -> bool:
+        """Whether a login should hash anew."""
+        try:
+            return self._argon2.check_needs_rehash(password_hash)
+        except InvalidHashError:
+            return False
+
     def close(self) -> None:
         """End the threads."""
         self._threads.shutdown()

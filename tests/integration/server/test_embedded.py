@@ -9,31 +9,42 @@ from pathlib import Path
 
 import pytest
 
+from common.protocol.rest import Register
 from server.embedded import EmbeddedError, EmbeddedServer, EmbeddedSettings
 from tests.support.client import Rest
 
 
-def settings(folder: Path, port: int = 0) -> EmbeddedSettings:
-    return EmbeddedSettings(data=folder, host="127.0.0.1", port=port, name="Workshop LAN")
+def settings(folder: Path, port: int = 0, first: Register | None = None) -> EmbeddedSettings:
+    return EmbeddedSettings(data=folder, host="127.0.0.1", port=port, name="Workshop LAN", first=first)
 
 
-async def test_it_starts_makes_accounts_restarts_and_keeps_its_identity(tmp_path: Path) -> None:
-    server = EmbeddedServer(settings(tmp_path))
+MIRA = Register("mira", "Mira", "password 1")
+
+
+async def test_it_starts_with_its_admin_restarts_and_keeps_its_identity(tmp_path: Path) -> None:
+    server = EmbeddedServer(settings(tmp_path, first=MIRA))
     await asyncio.wrap_future(server.start())
     first = server.server_id
-    await asyncio.wrap_future(server.create_account(name="Mira", username="mira", password="password 1"))
-    with pytest.raises(EmbeddedError, match="taken"):
-        await asyncio.wrap_future(server.create_account(name="Mira", username="mira", password="password 1"))
     await asyncio.wrap_future(server.reset_password("mira", "password 2"))
     signed_in = await Rest(server.url).call("POST", "/auth/login", username="mira", password="password 2")
     assert signed_in.json()["user"]["admin"] is True
     await asyncio.wrap_future(server.stop())
-    again = EmbeddedServer(settings(tmp_path))
+    # As after a start that ended before it was told: the account is there already.
+    again = EmbeddedServer(settings(tmp_path, first=MIRA))
     await asyncio.wrap_future(again.start())
     try:
         assert again.server_id == first
     finally:
         await asyncio.wrap_future(again.stop())
+
+
+async def test_a_first_account_that_can_not_be_made_is_told_and_nothing_listens(tmp_path: Path) -> None:
+    weak = Register("mira", "Mira", "short")
+    with pytest.raises(EmbeddedError, match="at least 8"):
+        await asyncio.wrap_future(EmbeddedServer(settings(tmp_path, first=weak)).start())
+    server = EmbeddedServer(settings(tmp_path, first=MIRA))
+    await asyncio.wrap_future(server.start())
+    await asyncio.wrap_future(server.stop())
 
 
 async def test_a_second_server_on_the_folder_or_the_port_says_why(tmp_path: Path) -> None:

@@ -5,18 +5,26 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from common.limits import Limits
 from common.protocol import rest
+from common.protocol.rest import Registration
 from common.protocol.types import User
 from server.infra.crypto.passwords import Argon2Hasher
 from server.infra.crypto.tokens import SignedTokens
 from server.infra.memory.limiter import MemoryLimiter
 from server.infra.sqlite.database import SqliteDatabase
-from server.kernel.database import Tx
+from server.kernel.database import Row, Tx
+from server.kernel.identity import Identity
+from server.users.admission import AdmissionService
+from server.users.event import SESSION_REVOKED, SessionsRevoked
+from server.users.means import Means
+from server.users.resets import ResetService
 from server.users.service import UsersService
+from server.users.sessions import Sessions
 from tests.support.clock import ManualClock
 
 PASSWORD = "correct horse"
@@ -40,19 +48,48 @@ class House:
         self.database = database
         self.clock = ManualClock()
         self.limits = limits
-        self.users = UsersService(
+        self.means = Means(
             database=database,
             clock=self.clock,
             limiter=MemoryLimiter(self.clock),
-            hasher=hasher,
-            tokens=SignedTokens(key=Ed25519PrivateKey.generate(), server_id="0" * 64, clock=self.clock),
-            residence=NoRooms(),
-            kick=lambda: None,
             limits=limits,
+            kick=lambda: None,
         )
+        tokens = SignedTokens(key=Ed25519PrivateKey.generate(), server_id="0" * 64, clock=self.clock)
+        sessions = Sessions(clock=self.clock, tokens=tokens, limits=limits)
+        self.admission = self.new_admission()
+        self.users = UsersService(
+            means=self.means,
+            hasher=hasher,
+            sessions=sessions,
+            admission=self.admission,
+            residence=NoRooms(),
+        )
+        self.resets = ResetService(means=self.means, hasher=hasher, sessions=sessions)
 
-    async def register(self, username: str, display_name: str | None = None) -> rest.Tokens:
-        request = rest.Register(username, display_name or username.title(), PASSWORD, "Laptop")
+    def new_admission(self) -> AdmissionService:
+        """As after a restart, before its ``start``."""
+        return AdmissionService(means=self.means, name="Workshop LAN", registration=Registration.OPEN)
+
+    async def signed_out_in_outbox(self) -> set[str]:
+        """Takes what the transactions said about signed-out devices to the service, as the relay does."""
+
+        async def rows(tx: Tx) -> list[Row]:
+            found = await tx.fetch("SELECT payload FROM event_outbox WHERE topic = $1", SESSION_REVOKED.name)
+            return list(found)
+
+        found = await self.database.read(rows)
+        events = [msgspec.json.decode(row[0], type=SessionsRevoked) for row in found]
+        await self.users.note_revoked(events)
+        return {device for event in events for device in event.device_ids}
+
+    async def identity(self, tokens: rest.Tokens) -> Identity:
+        return await self.users.authenticate(tokens.access_token)
+
+    async def register(
+        self, username: str, display_name: str | None = None, *, invite: str | None = None
+    ) -> rest.Tokens:
+        request = rest.Register(username, display_name or username.title(), PASSWORD, "Laptop", invite)
         return await self.users.register(request, ADDRESS)
 
     async def login(self, username: str, password: str = PASSWORD, address: str = ADDRESS) -> rest.Tokens:

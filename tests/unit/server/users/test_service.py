@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import msgspec
 import pytest
 
 from common.errors import Code, ParleyError
 from common.ids import new_id
 from common.protocol import rest
 from common.protocol.pushes import AccountProfile
-from server.kernel.database import Tx
-from server.users.event import SESSION_REVOKED, SessionsRevoked
+from server.infra.crypto.passwords import Argon2Hasher
+from server.users import repository
 
 PASSWORD = "correct horse"
 NEW_PASSWORD = "battery staple"
@@ -25,17 +24,6 @@ async def refused(call: Any) -> ParleyError:
     with pytest.raises(ParleyError) as refusal:
         await call
     return refusal.value
-
-
-async def revoked_in_outbox(house: House) -> set[str]:
-    """Takes what the transactions said about signed-out devices to the service, as the relay does."""
-
-    async def rows(tx: Tx) -> list[Any]:
-        return list(await tx.fetch("SELECT payload FROM event_outbox WHERE topic = $1", SESSION_REVOKED.name))
-
-    events = [msgspec.json.decode(row[0], type=SessionsRevoked) for row in await house.database.read(rows)]
-    await house.users.note_revoked(events)
-    return {device for event in events for device in event.device_ids}
 
 
 async def test_the_first_account_is_admin_and_no_other(house: House) -> None:
@@ -162,7 +150,7 @@ async def test_an_older_refresh_token_signs_the_device_out(house: House) -> None
     third = await house.users.refresh(second.refresh_token)
     assert (await refused(house.users.refresh(first.refresh_token))).code is Code.UNAUTHENTICATED
     assert (await refused(house.users.refresh(third.refresh_token))).code is Code.UNAUTHENTICATED
-    assert await revoked_in_outbox(house) == {first.device_id}
+    assert await house.signed_out_in_outbox() == {first.device_id}
     assert (await refused(house.users.authenticate(third.access_token))).code is Code.UNAUTHENTICATED
 
 
@@ -195,7 +183,7 @@ async def test_logout_ends_this_or_every_device(house: House, everywhere: bool) 
     phone = await house.login("ann")
     identity = await house.users.authenticate(laptop.access_token)
     await house.users.logout(identity, everywhere=everywhere)
-    gone = await revoked_in_outbox(house)
+    gone = await house.signed_out_in_outbox()
     assert gone == ({laptop.device_id, phone.device_id} if everywhere else {laptop.device_id})
     assert (await refused(house.users.authenticate(laptop.access_token))).code is Code.UNAUTHENTICATED
     assert (await refused(house.users.refresh(laptop.refresh_token))).code is Code.UNAUTHENTICATED
@@ -208,7 +196,7 @@ async def test_a_new_password_signs_the_other_devices_out(house: House) -> None:
     phone = await house.login("ann")
     identity = await house.users.authenticate(laptop.access_token)
     await house.users.change_password(identity, rest.PasswordChange(PASSWORD, NEW_PASSWORD))
-    assert await revoked_in_outbox(house) == {phone.device_id}
+    assert await house.signed_out_in_outbox() == {phone.device_id}
     assert await house.users.authenticate(laptop.access_token)
     assert (await refused(house.login("ann"))).code is Code.WRONG_CREDENTIALS
     assert await house.login("ann", NEW_PASSWORD)
@@ -221,14 +209,6 @@ async def test_the_current_password_can_not_be_guessed_without_end(house: House)
         assert (await refused(house.users.change_password(identity, guess))).code is Code.WRONG_CREDENTIALS
     right = rest.PasswordChange(PASSWORD, NEW_PASSWORD)
     assert (await refused(house.users.change_password(identity, right))).code is Code.RATE_LIMITED
-
-
-async def test_the_local_reset_needs_no_old_password_and_signs_all_out(house: House) -> None:
-    laptop = await house.register("ann")
-    await house.users.reset_password_locally("Ann", NEW_PASSWORD)
-    assert await revoked_in_outbox(house) == {laptop.device_id}
-    assert await house.login("ann", NEW_PASSWORD)
-    assert (await refused(house.users.reset_password_locally("ben", NEW_PASSWORD))).code is Code.NOT_FOUND
 
 
 async def test_a_restart_remembers_who_was_signed_out(house: House) -> None:
@@ -249,7 +229,7 @@ async def test_only_own_devices_are_listed_and_revoked(house: House) -> None:
     for foreign in (ben.device_id, new_id(), "no id"):
         assert (await refused(house.users.revoke_device(identity, foreign))).code is Code.NOT_FOUND
     await house.users.revoke_device(identity, ann.device_id)
-    assert await revoked_in_outbox(house) == {ann.device_id}
+    assert await house.signed_out_in_outbox() == {ann.device_id}
 
 
 async def test_a_changed_profile_is_an_event_of_the_account(house: House) -> None:
@@ -277,3 +257,16 @@ async def test_the_directory_finds_by_either_name_and_pages(house: House) -> Non
         seen += [user.username for user in page.users]
         after = page.next_after
     assert sorted(seen) == [f"user{number}" for number in range(5)]
+
+
+async def test_a_hash_of_older_parameters_is_made_anew_at_the_next_login(house: House) -> None:
+    signed_in = await house.register("ann")
+    weaker = Argon2Hasher(memory_kib=32)
+    old = await weaker.hash(PASSWORD)
+    weaker.close()
+    await house.database.write(repository.change_password, signed_in.user.id, old)
+    await house.login("ann")
+    known = (await house.users.account(signed_in.user.id)).password_hash
+    assert known != old
+    await house.login("ann")
+    assert (await house.users.account(signed_in.user.id)).password_hash == known

@@ -1,0 +1,47 @@
+"""What the users context refuses, and the checks that several of its services share."""
+
+from __future__ import annotations
+
+from common.errors import Code, ParleyError
+from common.limits import PASSWORD_MIN_CHARS
+from server.kernel.database import Tx
+from server.kernel.identity import Identity
+from server.kernel.limiter import RateLimiter
+from server.users import repository
+
+
+class UsersError(ParleyError):
+    """A refusal of the users context."""
+
+
+def check_password(password: str) -> None:
+    """Length only: rules about signs make passwords worse (NIST SP 800-63B).
+
+    Raises:
+        UsersError: ``password_too_weak``.
+    """
+    if len(password) < PASSWORD_MIN_CHARS:
+        raise UsersError(Code.PASSWORD_TOO_WEAK, f"a password needs at least {PASSWORD_MIN_CHARS} characters")
+
+
+async def check_admin(tx: Tx, identity: Identity) -> None:
+    """Admins of the server only.
+
+    Raises:
+        UsersError: ``forbidden``.
+    """
+    account = await repository.account_by_id(tx, identity.user_id)
+    if account is None or not account.user.admin:
+        raise UsersError(Code.FORBIDDEN, "only an admin of the server can do this")
+
+
+async def limit(limiter: RateLimiter, key: str, most: int, window_ms: int, *, count: bool = True) -> None:
+    """Count a try, or only look.
+
+    Raises:
+        UsersError: ``rate_limited`` with the time to wait.
+    """
+    ask = limiter.hit if count else limiter.peek
+    wait_ms = await ask(key, limit=most, window_ms=window_ms)
+    if wait_ms:
+        raise UsersError(Code.RATE_LIMITED, "too many tries", retry_after_ms=wait_ms)

@@ -1,0 +1,92 @@
+"""A host lets in only who was invited; an admin helps somebody who forgot the password."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from desktop.views.details.code import ResetCode
+from desktop.views.invite import Invite
+from desktop.views.settings.server import ServerSection
+from desktop.views.start.signin import Reset, SignIn
+from tests.e2e.conftest import Drive
+from tests.e2e.windows import PATIENCE_S, connect, host, join, open_chat, signed_in, started, window_of
+from tests.support.wait import until
+
+
+def test_only_the_invited_enter_and_the_link_is_enough(tmp_path: Path, drive: Drive) -> None:
+    async def story() -> None:
+        mira = await host(tmp_path / "mira")
+        window = window_of(mira)
+        window._settings()
+        assert window.panel is not None
+        section = window.panel.findChild(ServerSection)
+        assert section is not None
+        await until(section.invited.isEnabled, timeout_s=PATIENCE_S)
+        assert not section.invited.isChecked()
+        section.invited.click()
+        await until(section.invited.isChecked, timeout_s=PATIENCE_S)
+        window.close_panel()
+
+        dario = await started(tmp_path / "dario")
+        form = await connect(dario, mira.host.state.addresses[0])
+        assert not form.invite.isHidden()
+        form.name.edit.setText("Dario Lang")
+        form.username.edit.setText("dario")
+        form.password.edit.setText("password 2")
+        form.invite.edit.setText("invented")
+        form.go.click()
+        await until(form.form.message.text, timeout_s=PATIENCE_S)
+        assert "invite" in form.form.message.text()
+        await dario.close()
+
+        window._invite()
+        assert window.panel is not None
+        invite = window.panel.body
+        assert isinstance(invite, Invite)
+        await until(invite.link.text, timeout_s=PATIENCE_S)
+        assert invite.code is not None
+        guest = await join(tmp_path / "guest", invite.link.text())
+        await guest.close()
+        await mira.close()
+
+    drive(story)
+
+
+def test_a_code_from_the_admin_opens_a_forgotten_account(tmp_path: Path, drive: Drive) -> None:
+    async def story() -> None:
+        mira = await host(tmp_path / "mira")
+        address = mira.host.state.addresses[0]
+        dario = await join(tmp_path / "dario", address)
+        user_id = open_chat(dario).account.info.me.user_id
+        await dario.close()
+
+        page, window = open_chat(mira), window_of(mira)
+        window.resize(1280, 800)
+        page.open(await page.account.open_direct(user_id))
+        page.toggle_details()
+        assert page.details is not None
+        page.details.reset.click()
+        await until(lambda: window.panel, timeout_s=PATIENCE_S)
+        assert window.panel is not None
+        panel = window.panel.body
+        assert isinstance(panel, ResetCode)
+        code = panel.code.text()
+
+        again = await started(tmp_path / "again")
+        (await connect(again, address)).existing.click()
+        sign_in = window_of(again).start.form
+        assert isinstance(sign_in, SignIn)
+        sign_in.username.edit.setText("dario")
+        sign_in.forgotten.click()
+        reset = window_of(again).start.form
+        assert isinstance(reset, Reset)
+        assert not reset.code.isHidden()
+        reset.code.edit.setText(code)
+        reset.password.edit.setText("password 9")
+        reset.go.click()
+        await signed_in(again)
+        assert open_chat(again).account.info.me.name == "Dario Lang"
+        await again.close()
+        await mira.close()
+
+    drive(story)

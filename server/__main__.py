@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final
 
+import structlog
 from cyclopts import App, Parameter
 
 from common.ids import short_key
@@ -160,7 +161,8 @@ def _fail(line: str, code: int) -> int:
 
 
 def main() -> None:
-    """The entry point."""
+    """The entry point. What a command answers goes to standard output, what is logged does not."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     sys.exit(app())
 
 

@@ -6,6 +6,7 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistent
 
 from desktop.services.api import Timeline
 from desktop.services.state import MessageItem, NoticeItem, SendState, TimelineItem
+from desktop.ui.i18n import tr
 from desktop.ui.times import clock_time
 
 ITEM_ROLE = Qt.ItemDataRole.UserRole
@@ -15,30 +16,28 @@ _Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
 
 
-_STATES = {
-    SendState.WAITING: "sending",
-    SendState.SENT: "sent",
-    SendState.DELIVERED: "delivered to all",
-    SendState.READ: "read by all",
-    SendState.FAILED: "not sent",
-}
+def _state_words(state: SendState) -> str:
+    return {
+        SendState.WAITING: tr("sending"),
+        SendState.SENT: tr("sent"),
+        SendState.DELIVERED: tr("delivered to all"),
+        SendState.READ: tr("read by all"),
+        SendState.FAILED: tr("not sent"),
+    }.get(state, "")
 
 
 def spoken(item: MessageItem) -> str:
     """A message as a screen reader says it: who, when, what, and all that is drawn beside it."""
-    head = f"{item.author.name}, {clock_time(item.sent_at_ms)}"
+    name, time = item.author.name, clock_time(item.sent_at_ms)
     if item.deleted:
-        return f"{head}: message deleted"
-    parts = [f"{head}: {item.body}"]
+        return tr("{name}, {time}: message deleted").format(name=name, time=time)
+    parts = [tr("{name}, {time}: {text}").format(name=name, time=time, text=item.body)]
     if item.reply is not None:
-        parts.insert(0, f"Reply to {item.reply.author.name}")
+        parts.insert(0, tr("Reply to {name}").format(name=item.reply.author.name))
     if item.edited:
-        parts.append("edited")
+        parts.append(tr("edited"))
     parts += [f"{reaction.emoji} {reaction.count}" for reaction in item.reactions]
-    if item.state in _STATES:
-        parts.append(_STATES[item.state])
-    if item.error:
-        parts.append(item.error)
+    parts += filter(None, [_state_words(item.state), item.error])
     return ". ".join(parts)
 
 
@@ -76,6 +75,10 @@ class TimelineModel(QAbstractListModel):
     def row_of_seq(self, seq: int) -> int:
         """The row of a message or notice, or -1."""
         return next((row for row, item in enumerate(self._items) if item.seq == seq), -1)
+
+    def messages_after(self, row: int) -> int:
+        """How many messages, notices left out, follow a row."""
+        return sum(isinstance(item, MessageItem) for item in self._items[row + 1 :])
 
     def _reset(self) -> None:
         self.beginResetModel()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Final
 
 log: Final = logging.getLogger(__name__)
@@ -21,15 +22,21 @@ class TaskOwner:
         """How many run."""
         return len(self._tasks)
 
-    def spawn(self, coroutine: Coroutine[Any, Any, Any], *, name: str = "task") -> asyncio.Task[Any]:
-        """Run it in the background. An exception is logged as an error, by name.
+    def spawn(
+        self,
+        coroutine: Coroutine[Any, Any, Any],
+        *,
+        name: str = "task",
+        handle: Callable[[BaseException], bool] | None = None,
+    ) -> asyncio.Task[Any]:
+        """Run it in the background. An exception is logged as an error, by name, unless ``handle`` takes it.
 
         Connect a Qt signal with ``signal.connect(lambda: owner.spawn(work()))``: ``asyncSlot`` loses
         references and arguments.
         """
         task = asyncio.get_running_loop().create_task(coroutine, name=f"{self._name}.{name}")
         self._tasks.add(task)
-        task.add_done_callback(self._done)
+        task.add_done_callback(partial(self._done, handle))
         return task
 
     async def close(self, *, timeout_s: float = 5.0) -> None:
@@ -42,7 +49,9 @@ class TaskOwner:
             for task in late:
                 log.error("task did not end: %s", task.get_name())
 
-    def _done(self, task: asyncio.Task[Any]) -> None:
+    def _done(self, handle: Callable[[BaseException], bool] | None, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if handle is None or not handle(error):
             log.error("task failed: %s", task.get_name(), exc_info=error)

@@ -85,6 +85,7 @@ def _ground(t: Tokens) -> str:
     QFrame#panel {{ background: {t.surface}; border: 1px solid {t.line}; border-radius: {RADIUS_BUBBLE}px; }}
     QFrame#panel[flat="true"] {{ border: none; border-radius: 0; }}
     QFrame#card {{ background: {t.field}; border: 1px solid {t.line}; border-radius: {RADIUS_CONTROL}px; }}
+    QFrame#hoverBar {{ background: {t.surface}; border: 1px solid {t.line}; border-radius: 8px; }}
     QFrame#line {{ background: {t.line}; border: none; max-height: 1px; min-height: 1px; }}
     QSplitter::handle {{ background: {t.line}; }}
     QSplitter::handle:hover {{ background: {t.accent}; }}

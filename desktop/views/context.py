@@ -66,11 +66,9 @@ class Context:
     def attempt(self, work: Coroutine[Any, Any, None], view: QWidget, say: Callable[[str], None]) -> None:
         """Run for ``view``; what the services refuse goes to ``say`` if the view is still there."""
 
-        async def run() -> None:
-            try:
-                await work
-            except ServiceError as problem:
-                if shiboken6.isValid(view):
-                    say(problem.text)
+        def handle(error: BaseException) -> bool:
+            if isinstance(error, ServiceError) and shiboken6.isValid(view):
+                say(error.text)
+            return isinstance(error, ServiceError)
 
-        self.spawn(run(), type(view).__name__)
+        self.tasks.spawn(work, name=type(view).__name__, handle=handle)

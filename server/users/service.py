@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -22,7 +23,7 @@ from server.kernel.outbox import add_deliveries
 from server.users import code_rows, names, repository
 from server.users.event import SessionsRevoked
 from server.users.means import Means
-from server.users.model import AccountRecord, DeviceRecord
+from server.users.model import AccountRecord
 from server.users.ports import Admission, PasswordHasher, Residence
 from server.users.refusals import UsersError, check_password, limit
 from server.users.sessions import Sessions, hash_token, revoke
@@ -103,51 +104,44 @@ class UsersService:
         """A new account and its first device. The first of a server is its admin."""
         most = self._limits.registrations_per_hour
         await limit(self._limiter, f"register:{address}", most, _HOUR_MS)
-        return await self._sign_up(request, self._admission)
+        return await self._sign_up(request)
 
     async def register_locally(self, request: rest.Register) -> None:
-        """For whoever starts the server: no invite is asked for."""
-        await self._sign_up(request, None)
+        """For whoever starts the server: no invite is asked for, and no device is signed in."""
+        account = await self._new_account(request)
+        await self._database.write(self._register, account)
+        self._kick()
 
-    async def _sign_up(self, request: rest.Register, admission: Admission | None) -> rest.Tokens:
-        username, display = names.clean_username(request.username), names.clean(request.display_name)
-        check_password(request.password)
-        password_hash = await self._hasher.hash(request.password)
-        account = AccountRecord(
-            user=User(new_id(), username, display),
-            username_key=names.key(username),
-            display_key=names.key(display),
-            password_hash=password_hash,
-            created_at_ms=self._clock.now_ms(),
-        )
+    async def _sign_up(self, request: rest.Register) -> rest.Tokens:
+        account = await self._new_account(request)
         refresh_token, device = self._sessions.new_device(account.user.id, request.device_name)
 
         async def body(tx: Tx) -> User:
-            if admission is not None:
-                await admission.admit(tx, request.invite)
-            return await self._register(tx, account, device)
+            await self._admission.admit(tx, request.invite)
+            user = await self._register(tx, account)
+            await repository.add_device(tx, device)
+            return user
 
         user = await self._database.write(body)
         self._kick()
         return self._sessions.signed_in(user, device.id, refresh_token)
 
-    async def _register(self, tx: Tx, account: AccountRecord, device: DeviceRecord) -> User:
-        first = not await repository.any_account(tx)
-        user = account.user
-        await _check_free(tx, user, account)
-        if first:
-            user = msgspec.structs.replace(user, admin=True)
-        await repository.add_account(
-            tx,
-            AccountRecord(
-                user=user,
-                username_key=account.username_key,
-                display_key=account.display_key,
-                password_hash=account.password_hash,
-                created_at_ms=account.created_at_ms,
-            ),
+    async def _new_account(self, request: rest.Register) -> AccountRecord:
+        username, display = names.clean_username(request.username), names.clean(request.display_name)
+        check_password(request.password)
+        return AccountRecord(
+            user=User(new_id(), username, display),
+            username_key=names.key(username),
+            display_key=names.key(display),
+            password_hash=await self._hasher.hash(request.password),
+            created_at_ms=self._clock.now_ms(),
         )
-        await repository.add_device(tx, device)
+
+    async def _register(self, tx: Tx, account: AccountRecord) -> User:
+        await _check_free(tx, account.user, account)
+        first = not await repository.any_account(tx)
+        user = msgspec.structs.replace(account.user, admin=first)
+        await repository.add_account(tx, replace(account, user=user))
         await self._residence.welcome(tx, user)
         return user
 

@@ -63,6 +63,8 @@ class MessageDelegate(QStyledItemDelegate):
         self._timeline = timeline
         self._fonts = Fonts.make()
         self._layouts: OrderedDict[tuple[object, ...], Layout] = OrderedDict()
+        self.flash = ""
+        """Key of the item that a jump led to."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         width = option.rect.width()
@@ -91,6 +93,8 @@ class MessageDelegate(QStyledItemDelegate):
         if self._is_first_new(item):
             self._new(painter, QRect(rect.left(), rect.top(), rect.width(), place.NEW))
             rect.setTop(rect.top() + place.NEW)
+        if self.flash == item.key:
+            painter.fillRect(rect, QColor(tokens().selection))
         if isinstance(item, NoticeItem):
             self._centred(painter, rect, item.text)
         else:
@@ -116,8 +120,17 @@ class MessageDelegate(QStyledItemDelegate):
         link = made.link_at(inside)
         return Hit(item=item, link=link) if link else None
 
+    def bubble_of(self, rect: QRect, index: QModelIndex) -> QRect:
+        """Where the bubble of a message row is."""
+        item: MessageItem = index.data(ITEM_ROLE)
+        before: TimelineItem | None = index.data(BEFORE_ROLE)
+        joined = place.grouped(item, before)
+        made = self._layout(item, rect.width(), grouped=joined)
+        return self._bubble(rect.adjusted(0, self._above(item, before), 0, 0), item, made, grouped=joined)
+
     def forget(self) -> None:
         """Colours or fonts changed."""
+        self._fonts = Fonts.make()
         self._layouts.clear()
 
     # inside

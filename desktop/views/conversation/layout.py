@@ -87,7 +87,7 @@ class Layout:
 
 def shown_body(item: MessageItem) -> str:
     """What stands in the bubble."""
-    return tr("This message was deleted") if item.deleted else item.body
+    return tr("Message deleted") if item.deleted else item.body
 
 
 def meta_words(item: MessageItem) -> str:
@@ -95,7 +95,8 @@ def meta_words(item: MessageItem) -> str:
     if item.state is SendState.FAILED:
         return tr("not sent")
     when = clock_time(item.sent_at_ms)
-    return tr("edited {time}").format(time=when) if item.edited and not item.deleted else when
+    # The time is when it was sent: that it was edited stands apart from it.
+    return tr("edited · {time}").format(time=when) if item.edited and not item.deleted else when
 
 
 def text_width(item: MessageItem, width: int) -> int:
@@ -106,7 +107,7 @@ def text_width(item: MessageItem, width: int) -> int:
 def lay_out(item: MessageItem, width: int, *, grouped: bool, fonts: Fonts, tokens: Tokens) -> Layout:
     """Measure everything for a row of ``width`` pixels."""
     most = text_width(item, width)
-    document = MessageDocument(shown_body(item), tokens)
+    document = MessageDocument(shown_body(item), tokens, erased=item.deleted)
     document.setTextWidth(most)
     text_wide = min(most, round(document.idealWidth()) + 1)
     small = QFontMetrics(fonts.small)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QModelIndex, QPoint, QRect, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QModelIndex, QPoint, QRect, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QContextMenuEvent,
@@ -29,6 +29,7 @@ from desktop.views.conversation.markdown import host_of
 _NEAR_EDGE: Final = 400
 _AT_END: Final = 2
 _SKELETONS: Final = ((0.55, False), (0.35, False), (0.45, True), (0.6, False), (0.3, True))
+_FLASH_MS: Final = 1_200
 _CONTEXT: Final = 60
 """Pixels of what was read already that stay above the first unread message."""
 
@@ -45,6 +46,8 @@ class MessageList(QListView):
     """Esc: back to the composer."""
     below_changed = Signal()
     """``following`` or what lies below is another."""
+    hovered = Signal(object, QRect)
+    """A ``MessageItem`` and its bubble in the viewport, or None."""
 
     def __init__(self, timeline: Timeline) -> None:
         super().__init__()
@@ -66,6 +69,10 @@ class MessageList(QListView):
         bar = self.verticalScrollBar()
         bar.valueChanged.connect(self._scrolled)
         bar.rangeChanged.connect(self._settle)
+        self._unflash = QTimer(self)
+        self._unflash.setSingleShot(True)
+        self._unflash.setInterval(_FLASH_MS)
+        self._unflash.timeout.connect(self._end_flash)
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(0)
@@ -94,12 +101,14 @@ class MessageList(QListView):
         self.scrollTo(self.rows.index(row), QAbstractItemView.ScrollHint.PositionAtCenter)
         self.setCurrentIndex(self.rows.index(row))
         self.setFocus(Qt.FocusReason.OtherFocusReason)
+        item: TimelineItem = self.rows.index(row).data(ITEM_ROLE)
+        self._flash(item.key)
         return True
 
     def below(self) -> int:
         """Messages under the last one on screen."""
         last = self._last_visible()
-        here = 0 if last < 0 else self.rows.rowCount() - 1 - last
+        here = 0 if last < 0 else self.rows.messages_after(last)
         return here + self._timeline.newer_count
 
     def read(self) -> None:
@@ -176,6 +185,7 @@ class MessageList(QListView):
         return self._timeline.at_end and bar.value() >= bar.maximum() - _AT_END
 
     def _scrolled(self, value: int) -> None:
+        self.hovered.emit(None, QRect())
         if not self._landed:
             return
         self.following = self._at_end()
@@ -224,7 +234,30 @@ class MessageList(QListView):
         shape = Qt.CursorShape.PointingHandCursor if found is not None else Qt.CursorShape.ArrowCursor
         self.viewport().setCursor(shape)
         self.viewport().setToolTip(host_of(found.link) if found is not None and found.link else "")
+        self._hover(event.position().toPoint())
         super().mouseMoveEvent(event)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self.hovered.emit(None, QRect())
+
+    def _hover(self, at: QPoint) -> None:
+        index = self.indexAt(at)
+        item = index.data(ITEM_ROLE) if index.isValid() else None
+        if isinstance(item, MessageItem):
+            self.hovered.emit(item, self._painter.bubble_of(self.visualRect(index), index))
+        else:
+            self.hovered.emit(None, QRect())
+
+    def _flash(self, key: str) -> None:
+        """Show for a moment where a jump led."""
+        self._painter.flash = key
+        self._unflash.start()
+        self.viewport().update()
+
+    def _end_flash(self) -> None:
+        self._painter.flash = ""
+        self.viewport().update()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         super().mouseReleaseEvent(event)

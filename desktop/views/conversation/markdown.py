@@ -56,24 +56,29 @@ def _parser() -> Any:  # noqa: ANN401 - imported on first use: the first window 
 class MessageDocument(QTextDocument):
     """A message's text, laid out; it refuses to load anything that it names."""
 
-    def __init__(self, body: str, tokens: Tokens, parent: QObject | None = None) -> None:
+    def __init__(
+        self, body: str, tokens: Tokens, parent: QObject | None = None, *, erased: bool = False
+    ) -> None:
+        """``erased``: a placeholder, which is no markup."""
         super().__init__(parent)
         font = QFont()
         font.setPixelSize(BODY_PX)
+        font.setItalic(erased)
         self.setDefaultFont(font)
         self.setDocumentMargin(0)
         self.setUndoRedoEnabled(False)
         option = QTextOption()
         option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         self.setDefaultTextOption(option)
-        if has_markup(body):
+        if has_markup(body) and not erased:
             self.setDefaultStyleSheet(
                 f"a {{ color: {tokens.accent}; }} p, ul, ol, pre, blockquote {{ margin: 0; }}"
                 f" code, pre {{ background-color: {QColor(tokens.hover).name()}; font-family: monospace; }}"
                 f" blockquote {{ color: {tokens.muted}; margin-left: 12px; }}"
             )
             self.setHtml(to_html(body))
-        else:
+        # Nothing but signs ("> >", "- -") would be an empty bubble.
+        if not self.toPlainText().strip():
             self.setPlainText(body)
         block = QTextBlockFormat()
         block.setLineHeight(LINE_PX, QTextBlockFormat.LineHeightTypes.FixedHeight.value)

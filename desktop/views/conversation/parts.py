@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtCore import QPoint, QRect, QRectF, Qt, Signal, SignalInstance
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
-from desktop.services.state import RoomItem
+from desktop.services.state import MessageItem, RoomItem
 from desktop.ui.i18n import tr
 from desktop.ui.icons import paint_icon
 from desktop.ui.theme import tokens
@@ -18,6 +18,7 @@ _HEIGHT: Final = 60
 _AVATAR: Final = 32
 _ROUND: Final = 40
 _MANY: Final = 99
+_TOOL: Final = 28
 
 
 def subtitle(room: RoomItem) -> str:
@@ -107,6 +108,52 @@ class Strip(QWidget):
         self._icon.show_icon(icon, "accent")
         self._text.set_text(" ".join(text.split()))
         self.show()
+
+
+class HoverBar(QFrame):
+    """What can be done with the message under the mouse; keyboards have the menu key."""
+
+    react_wanted = Signal(object, QPoint)
+    reply_wanted = Signal(object)
+    more_wanted = Signal(object, QPoint)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._place = parent
+        self.setObjectName("hoverBar")
+        self._item: MessageItem | None = None
+        row = QHBoxLayout(self)
+        row.setContentsMargins(2, 2, 2, 2)
+        row.setSpacing(0)
+        self.react = IconButton("smile", tr("React"))
+        self.reply = IconButton("reply", tr("Reply"))
+        self.more = IconButton("ellipsis-vertical", tr("More"))
+        for part in (self.react, self.reply, self.more):
+            part.setFixedSize(_TOOL, _TOOL)
+            part.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            row.addWidget(part)
+        self.react.clicked.connect(lambda: self._emit_at(self.react_wanted))
+        self.reply.clicked.connect(lambda: self.reply_wanted.emit(self._item))
+        self.more.clicked.connect(lambda: self._emit_at(self.more_wanted))
+        self.hide()
+
+    def show_for(self, item: MessageItem | None, bubble: QRect) -> None:
+        """At the bubble's upper end, within the parent; not for what is not sent or is deleted."""
+        if item is None or item.deleted or item.seq is None:
+            if not self.underMouse():
+                self.hide()
+            return
+        self._item = item
+        self.adjustSize()
+        room = self._place.rect()
+        left = bubble.right() - self.width() + 8 if item.own else bubble.right() - 12
+        left = max(4, min(left, room.width() - self.width() - 4))
+        self.move(left, max(2, bubble.top() - self.height() + 10))
+        self.show()
+        self.raise_()
+
+    def _emit_at(self, signal: SignalInstance) -> None:
+        signal.emit(self._item, self.mapToGlobal(QPoint(0, self.height())))
 
 
 class DownButton(QAbstractButton):

@@ -7,7 +7,7 @@ from typing import Any
 
 import shiboken6
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QUrl, Signal
-from PySide6.QtGui import QDesktopServices, QGuiApplication, QResizeEvent, QShowEvent
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from desktop.services.api import Account, Timeline
@@ -19,7 +19,7 @@ from desktop.views.conversation.delegate import Hit
 from desktop.views.conversation.emoji import QUICK, EmojiPicker, remember
 from desktop.views.conversation.list import MessageList
 from desktop.views.conversation.markdown import opens
-from desktop.views.conversation.parts import DownButton, Header, Strip, typing_words
+from desktop.views.conversation.parts import DownButton, Header, HoverBar, Strip, typing_words
 from desktop.views.forms import Message
 from desktop.views.kit import Elided
 
@@ -45,6 +45,7 @@ class ConversationView(QWidget):
         self.back = self.header.back
         self.list = MessageList(self.timeline)
         self._down = DownButton(self.list)
+        self.tools = HoverBar(self.list.viewport())
         self._typing = Elided(kind="caption")
         self._typing.setContentsMargins(0, 0, 0, 0)
         self.strip = Strip()
@@ -71,6 +72,10 @@ class ConversationView(QWidget):
         super().showEvent(event)
         self.window().installEventFilter(self)
         self._place_down()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.window().removeEventFilter(self)
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() in {QEvent.Type.PaletteChange, QEvent.Type.FontChange}:
@@ -114,6 +119,10 @@ class ConversationView(QWidget):
         self.list.leave_wanted.connect(self.composer.setFocus)
         self.list.below_changed.connect(self._show_down)
         self._down.clicked.connect(self._to_end)
+        self.list.hovered.connect(self.tools.show_for)
+        self.tools.reply_wanted.connect(self._reply)
+        self.tools.react_wanted.connect(self._pick)
+        self.tools.more_wanted.connect(self._menu)
 
     # Reading.
 
@@ -263,14 +272,7 @@ class ConversationView(QWidget):
     # inside
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        async def run() -> None:
-            try:
-                await work
-            except ServiceError as problem:
-                if shiboken6.isValid(self):
-                    self.problem.say(problem.text)
-
-        self._context.spawn(run(), "conversation")
+        self._context.attempt(work, self, self.problem.say)
 
 
 def _copy(text: str) -> None:

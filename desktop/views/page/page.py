@@ -179,8 +179,11 @@ class AccountPage(QWidget):
         self._panes = panes
         setting = self._context.settings.setting
         first = min(max(setting(_WIDTH_SETTING, int, LIST_WIDTH), LIST_MIN), LIST_MAX)
-        last = setting(_DETAILS_WIDTH_SETTING, int, DETAILS_WIDTH) if panes.conversation else _UNBOUND
-        self._split.setSizes([first, max(CONVERSATION_MIN, self.width() - first - last), last])
+        last = setting(_DETAILS_WIDTH_SETTING, int, DETAILS_WIDTH) if panes.conversation else 0
+        if panes.details and not panes.conversation:
+            self._split.setSizes([first, 0, max(DETAILS_MIN, self.width() - first)])
+        else:
+            self._split.setSizes([first, max(CONVERSATION_MIN, self.width() - first - last), last])
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

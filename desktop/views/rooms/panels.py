@@ -136,14 +136,7 @@ class PublicRooms(QWidget):
         self._run(self._find(self.field.text().strip()))
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        async def run() -> None:
-            try:
-                await work
-            except ServiceError as problem:
-                if shiboken6.isValid(self):
-                    self.message.say(problem.text)
-
-        self._context.spawn(run(), "public rooms")
+        self._context.attempt(work, self, self.message.say)
 
     async def _find(self, query: str) -> None:
         rooms = await self._account.public_rooms(query)

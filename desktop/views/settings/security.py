@@ -10,7 +10,7 @@ import shiboken6
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from desktop.services.api import Account
-from desktop.services.state import DeviceItem, ServiceError
+from desktop.services.state import DeviceItem
 from desktop.ui.i18n import tr
 from desktop.ui.times import clock_time, day
 from desktop.views.context import Context
@@ -67,14 +67,7 @@ class DevicesSection(QWidget):
         self._run(self._load())
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        async def run() -> None:
-            try:
-                await work
-            except ServiceError as problem:
-                if shiboken6.isValid(self):
-                    self.message.say(problem.text)
-
-        self._context.spawn(run(), "devices")
+        self._context.attempt(work, self, self.message.say)
 
     async def _load(self) -> None:
         devices = await self._account.devices()

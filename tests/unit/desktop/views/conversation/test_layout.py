@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from desktop.services.state import MessageItem, SendState
+from desktop.ui.tokens import LIGHT
+from desktop.views.conversation import layout
+from desktop.views.conversation.layout import Fonts, lay_out
+from tests.support.fake_timeline import message
+
+WIDTHS = (320, 360, 500, 900)
+TEXTS = (
+    "ok",
+    "Can someone check the Windows installer once more, please?",
+    "a line\nand a short one",
+    "x" * 400,
+    "https://example.org/" + "very-long-path-" * 20,
+    "**bold** and `code` and a list\n- one\n- two",
+    "العربية نص طويل بما يكفي ليملأ أكثر من سطر واحد في النافذة الضيقة",
+    "絵文字と日本語の長い文章は単語の間に空白がないので折り返しが必要です。" * 3,
+    "👩‍👩‍👧‍👦" * 30,
+)
+
+
+def measure(item: MessageItem, width: int) -> layout.Layout:
+    return lay_out(item, width, grouped=False, fonts=Fonts.make(), tokens=LIGHT)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("own", [True, False])
+def test_nothing_is_cut_and_the_time_never_covers_the_text(
+    qapp: QApplication, width: int, text: str, *, own: bool
+) -> None:
+    del qapp
+    for edited in (False, True):
+        item = replace(message(1, text, own=own), edited=edited)
+        made = measure(item, width)
+        room = width - 2 * layout.MARGIN - (0 if own else layout.INDENT)
+        assert made.width <= room
+        assert made.document.idealWidth() <= made.document.textWidth() + 1
+        assert made.meta.right() <= made.width - layout.PAD_X
+        text_bottom = made.text.y() + made.document.size().height()
+        if made.meta.top() < text_bottom:
+            assert layout.PAD_X + made.document.last_line_width() <= made.meta.left()
+        assert made.meta.bottom() < made.height
+
+
+def test_a_deleted_message_is_plain_italic_words_and_no_markup(qapp: QApplication) -> None:
+    del qapp
+    made = measure(replace(message(1, "*was* here"), deleted=True, body=""), 500)
+    assert made.document.toPlainText() == "Message deleted"
+    assert made.document.defaultFont().italic()
+
+
+def test_an_edited_message_says_so_beside_the_time_it_was_sent(qapp: QApplication) -> None:
+    del qapp
+    plain, edited = message(1), replace(message(1), edited=True)
+    assert measure(edited, 500).words == f"edited · {measure(plain, 500).words}"
+    assert measure(replace(plain, state=SendState.FAILED), 500).words == "not sent"

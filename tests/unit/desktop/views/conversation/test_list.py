@@ -1,0 +1,181 @@
+"""What a reader sees stays where it is, and only what was seen is read."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
+
+from desktop.views.conversation.list import MessageList
+from tests.support.fake_timeline import FakeTimeline, message, notice
+
+MANY = 60
+
+
+@pytest.fixture
+def window(qtbot: QtBot) -> QWidget:
+    window = QWidget()
+    qtbot.addWidget(window)
+    window.resize(500, 400)
+    return window
+
+
+def shown(qtbot: QtBot, window: QWidget, timeline: FakeTimeline) -> MessageList:
+    found = MessageList(timeline)
+    found.setParent(window)
+    found.setGeometry(window.rect())
+    window.show()
+    qtbot.waitExposed(window)
+    window.activateWindow()
+    qtbot.waitUntil(lambda: found._landed)
+    QApplication.processEvents()
+    return found
+
+
+def top_of(view: MessageList, key: str) -> int:
+    return view.visualRect(view.rows.index(view.rows.row_of_key(key))).top()
+
+
+def on_screen(view: MessageList) -> list[str]:
+    keys = []
+    for row in range(view.rows.rowCount()):
+        box = view.visualRect(view.rows.index(row))
+        if box.top() >= 0 and box.bottom() <= view.viewport().height():
+            keys.append(view.rows.index(row).data(Qt.ItemDataRole.UserRole).key)
+    return keys
+
+
+def test_it_opens_at_the_newest_message_and_follows(qtbot: QtBot, window: QWidget) -> None:
+    timeline = FakeTimeline([message(seq) for seq in range(1, MANY)])
+    view = shown(qtbot, window, timeline)
+    assert on_screen(view)[-1] == f"m{MANY - 1}"
+    timeline.add(message(MANY))
+    qtbot.waitUntil(lambda: on_screen(view)[-1] == f"m{MANY}")
+    assert view.following
+
+
+def test_it_opens_at_the_first_unread_and_reads_only_what_is_on_screen(qtbot: QtBot, window: QWidget) -> None:
+    timeline = FakeTimeline([message(seq) for seq in range(1, MANY)], unread_from=10)
+    view = shown(qtbot, window, timeline)
+    visible = on_screen(view)
+    assert "m10" in visible
+    assert f"m{MANY - 1}" not in visible
+    assert not view.following
+    qtbot.waitUntil(window.isActiveWindow)
+    view.read()
+    assert max(timeline.read) < MANY - 1
+    assert max(timeline.read) >= 10
+    timeline.add(message(MANY))
+    QApplication.processEvents()
+    assert MANY not in timeline.read
+
+
+def test_a_window_that_is_not_active_reads_nothing(qtbot: QtBot, window: QWidget) -> None:
+    other = QWidget()
+    qtbot.addWidget(other)
+    timeline = FakeTimeline([message(seq) for seq in range(1, 5)])
+    view = MessageList(timeline)
+    view.setParent(window)
+    view.setGeometry(window.rect())
+    window.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
+    other.show()
+    other.activateWindow()
+    qtbot.waitUntil(other.isActiveWindow)
+    window.show()
+    other.activateWindow()
+    qtbot.waitUntil(lambda: view._landed and other.isActiveWindow())
+    timeline.read.clear()
+    timeline.add(message(5))
+    QApplication.processEvents()
+    assert timeline.read == []
+
+
+@pytest.mark.parametrize("place", [0.3, 0.6])
+def test_history_that_comes_in_above_moves_nothing(qtbot: QtBot, window: QWidget, place: float) -> None:
+    timeline = FakeTimeline([message(seq, "words " * (seq % 7 + 1)) for seq in range(100, 160)])
+    timeline.at_start = False
+    view = shown(qtbot, window, timeline)
+    bar = view.verticalScrollBar()
+    bar.setValue(round(bar.maximum() * place))
+    key = on_screen(view)[0]
+    before = top_of(view, key)
+    timeline.add_before(*(message(seq, "older " * (seq % 9 + 1)) for seq in range(50, 100)))
+    # Before the next frame, and after all that was put off.
+    assert top_of(view, key) == before
+    QApplication.processEvents()
+    assert top_of(view, key) == before
+
+
+def test_near_the_upper_end_older_history_is_asked_for(qtbot: QtBot, window: QWidget) -> None:
+    timeline = FakeTimeline([message(seq) for seq in range(100, 160)])
+    timeline.at_start = False
+    view = shown(qtbot, window, timeline)
+    timeline.older_wanted = 0
+    view.verticalScrollBar().setValue(10)
+    assert timeline.older_wanted > 0
+
+
+def test_below_counts_messages_and_no_notices(qtbot: QtBot, window: QWidget) -> None:
+    timeline = FakeTimeline([message(seq) for seq in range(1, MANY)])
+    view = shown(qtbot, window, timeline)
+    view.verticalScrollBar().setValue(0)
+    before = view.below()
+    assert before > 0
+    assert not view.following
+    timeline.add(notice(MANY), message(MANY + 1))
+    QApplication.processEvents()
+    assert view.below() == before + 1
+    view.follow()
+    assert view.below() == 0
+
+
+def test_a_change_of_a_row_above_keeps_the_readers_place(qtbot: QtBot, window: QWidget) -> None:
+    timeline = FakeTimeline([message(seq) for seq in range(1, MANY)])
+    view = shown(qtbot, window, timeline)
+    view.verticalScrollBar().setValue(view.verticalScrollBar().maximum() // 2)
+    key = on_screen(view)[1]
+    before = top_of(view, key)
+    timeline.change(0, body="much longer\n" * 8)
+    QTest.qWait(20)
+    assert top_of(view, key) == before
+
+
+def test_rows_are_reached_by_keys_and_copied(qtbot: QtBot, window: QWidget) -> None:
+    timeline = FakeTimeline([message(1, "first"), message(2, "second")])
+    view = shown(qtbot, window, timeline)
+    copied: list[str] = []
+    left: list[bool] = []
+    view.copy_wanted.connect(copied.append)
+    view.leave_wanted.connect(lambda: left.append(True))
+    view.setFocus()
+    view.setCurrentIndex(view.rows.index(1))
+    QTest.keyClick(view, Qt.Key.Key_Up)
+    QTest.keyClick(view, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert copied == ["first"]
+    QTest.keyClick(view, Qt.Key.Key_Escape)
+    assert left == [True]
+
+
+def test_the_message_under_the_mouse_is_told_with_its_bubble(qtbot: QtBot, window: QWidget) -> None:
+    timeline = FakeTimeline([message(1, "first"), message(2, "second", own=True)])
+    view = shown(qtbot, window, timeline)
+    told: list[tuple[object, object]] = []
+    view.hovered.connect(lambda item, box: told.append((item, box)))
+    at = view.visualRect(view.rows.index(1)).center()
+    QTest.mouseMove(view.viewport(), QPoint(at.x(), at.y()))
+    qtbot.waitUntil(lambda: bool(told))
+    item, box = told[-1]
+    assert item is timeline.items[1]
+    assert view.viewport().rect().contains(box)  # type: ignore[call-overload]  # a QRect
+
+
+def test_a_jump_shows_the_message_for_a_moment(qtbot: QtBot, window: QWidget) -> None:
+    timeline = FakeTimeline([message(seq) for seq in range(1, MANY)])
+    view = shown(qtbot, window, timeline)
+    assert view.show_seq(3)
+    assert "m3" in on_screen(view)
+    assert view._painter.flash == "m3"
+    qtbot.waitUntil(lambda: not view._painter.flash)
+    assert not view.show_seq(999)

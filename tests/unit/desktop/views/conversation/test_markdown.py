@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from desktop.ui.tokens import LIGHT
+from desktop.views.conversation.markdown import MessageDocument, host_of, opens, to_html
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<img src=x onerror=alert(1)>",
+        "<b>bold</b>",
+        "a &lt; b",
+        "![picture](https://example.org/p.png)",
+        "<script>alert(1)</script>",
+        "<table><tr><td>x</td></tr></table>",
+    ],
+)
+def test_html_and_pictures_stay_text(qapp: QApplication, body: str) -> None:
+    del qapp
+    html = to_html(body)
+    for tag in ("<img", "<b>", "<script", "<table"):
+        assert tag not in html
+    shown = MessageDocument(body, LIGHT).toPlainText()
+    assert "\N{OBJECT REPLACEMENT CHARACTER}" not in shown
+
+
+@pytest.mark.parametrize(
+    ("url", "good"),
+    [
+        ("https://example.org/a", True),
+        ("HTTP://example.org", True),
+        ("javascript:alert(1)", False),
+        ("file:///etc/passwd", False),
+        ("data:text/html,x", False),
+        ("parley://host", False),
+        ("https://", False),
+    ],
+)
+def test_only_web_links_open(url: str, *, good: bool) -> None:
+    assert opens(url) is good
+    assert ("<a " in to_html(f"[x]({url})")) is good
+
+
+def test_an_address_that_is_none_does_not_open() -> None:
+    assert not opens("https://[bad")
+
+
+def test_a_link_tells_where_it_leads() -> None:
+    assert host_of("https://user@evil.example/bank.example") == "evil.example"
+
+
+@pytest.mark.parametrize(
+    "body", ["*" * 100_000, "[" * 50_000, "> " * 20_000, "`" * 99_999, "a_b" * 30_000, "- " * 30_000]
+)
+def test_hostile_markup_is_still_text(qapp: QApplication, body: str) -> None:
+    del qapp
+    assert to_html(body[:4_000])
+    assert MessageDocument(body[:4_000], LIGHT).toPlainText()
+
+
+def test_nothing_is_loaded(qapp: QApplication) -> None:
+    del qapp
+    document = MessageDocument("![x](https://example.org/x.png) **b**", LIGHT)
+    assert document.resource(2, "https://example.org/x.png") is None

@@ -25,9 +25,9 @@ WINDOW: Final = 300
 ROWS_MAX: Final = 260
 """Stream rows after a trim; the rest of the window is room for drafts and for growing without trimming."""
 DRAFTS_MAX: Final = 40
-FIRST_PAGE: Final = 120
+FIRST_PAGE: Final = 80
 PAGE: Final = 60
-CONTEXT: Final = 60
+CONTEXT: Final = 30
 """Rows shown before the first unread message."""
 
 
@@ -280,7 +280,7 @@ class TimelineService(QObject):
         def job(db: Connection) -> Page | None:
             around = None
             if unread:
-                around = read_around(db, room_id, max(1, read), before=CONTEXT, after=ROWS_MAX - CONTEXT)
+                around = read_around(db, room_id, max(1, read), before=CONTEXT, after=FIRST_PAGE - CONTEXT)
             return around or read_tail(db, room_id, FIRST_PAGE)
 
         return await self._core.read(job)

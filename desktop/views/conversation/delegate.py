@@ -9,7 +9,6 @@ from typing import Final
 
 from PySide6.QtCore import (
     QModelIndex,
-    QObject,
     QPersistentModelIndex,
     QPoint,
     QPointF,
@@ -19,7 +18,7 @@ from PySide6.QtCore import (
     Qt,
 )
 from PySide6.QtGui import QAbstractTextDocumentLayout, QColor, QFont, QPainter, QPalette, QPen
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtWidgets import QAbstractScrollArea, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from desktop.models.timeline import BEFORE_ROLE, ITEM_ROLE
 from desktop.services.api import Timeline
@@ -58,9 +57,10 @@ class Hit:
 class MessageDelegate(QStyledItemDelegate):
     """Layouts are cached by key, revision, place in the group, width and theme."""
 
-    def __init__(self, timeline: Timeline, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, timeline: Timeline, view: QAbstractScrollArea) -> None:
+        super().__init__(view)
         self._timeline = timeline
+        self._view = view
         self._fonts = Fonts.make()
         self._layouts: OrderedDict[tuple[object, ...], Layout] = OrderedDict()
         self.flash = ""
@@ -143,6 +143,8 @@ class MessageDelegate(QStyledItemDelegate):
         return high + (place.NEW if self._is_first_new(item) else 0)
 
     def _layout(self, item: MessageItem, width: int, *, grouped: bool) -> Layout:
+        # As if the scroll bar were there: else all is measured twice when it comes.
+        width = min(width, self._view.width() - self._view.verticalScrollBar().sizeHint().width())
         failed = item.state is SendState.FAILED
         key = (item.key, item.rev, item.reactions, item.deleted, item.edited, failed, grouped, width)
         found = self._layouts.get(key)

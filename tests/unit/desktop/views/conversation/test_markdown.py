@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PySide6.QtWidgets import QApplication
 
 from desktop.ui.tokens import LIGHT
-from desktop.views.conversation.markdown import MessageDocument, host_of, opens, to_html
+from desktop.views.conversation.markdown import MessageDocument, has_markup, host_of, opens, to_html
 
 
 @pytest.mark.parametrize(
@@ -65,3 +67,11 @@ def test_nothing_is_loaded(qapp: QApplication) -> None:
     del qapp
     document = MessageDocument("![x](https://example.org/x.png) **b**", LIGHT)
     assert document.resource(2, "https://example.org/x.png") is None
+
+
+@given(body=st.text(alphabet="ab 1.:/@*_~`>[]()#-+\\\n!&<w", max_size=40))
+def test_what_is_taken_for_plain_renders_as_it_is(body: str) -> None:
+    if not has_markup(body) and body.strip():
+        html = to_html(body)
+        for tag in ("<a ", "<em>", "<strong>", "<code>", "<pre>", "<li>", "<blockquote>", "<s>"):
+            assert tag not in html

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import QApplication
 from desktop.bootstrap import Desktop
 from desktop.services.state import MessageItem, SendState
 from desktop.views.page.page import AccountPage
+from desktop.widgets.toast import Toast
 from tests.support.wait import until
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "screenshots"
@@ -75,6 +76,9 @@ async def _story(folder: Path) -> None:
     view.timeline.send(_ANSWER, reply_to=asked)
     await until(lambda: _messages(chat)[-1].state is not SendState.WAITING, timeout_s=_PATIENCE_S)
     await until(lambda: _messages(chat)[1].reactions, timeout_s=_PATIENCE_S)
+    window.resize(1280, 800)
+    chat.toggle_details()
+    await until(lambda: chat.details is not None and chat.details.members.entries, timeout_s=_PATIENCE_S)
     await _picture(mira, "wide-light", 1280, 800)
     await _picture(mira, "narrow-light", 400, 760)
     await dario.close()
@@ -90,6 +94,9 @@ async def _picture(desktop: Desktop, name: str, width: int, height: int) -> None
     window = desktop.window
     assert window is not None
     window.resize(width, height)
+    # What it says about this machine's keyring belongs into no picture.
+    for toast in window.findChildren(Toast):
+        toast.hide()
     # Two turns of the loop: the layout, then the rows that it made.
     for _ in range(20):
         await asyncio.sleep(0.01)

@@ -10,7 +10,7 @@ else
 VENV_PYTHON := .venv/bin/python
 endif
 
-.PHONY: setup run test lint bench screenshots package lock clean
+.PHONY: setup run test lint bench screenshots docs package lock clean
 
 setup: ## .venv from requirements/dev.lock, and the system's libraries
 	@$(PYTHON) packaging/dev/setup.py --for test
@@ -30,6 +30,9 @@ bench: setup ## the load scenarios against an embedded server
 
 screenshots: setup ## the pictures of the documentation
 	@$(VENV_PYTHON) -m tests.support.screenshots $(ARGS)
+
+docs: setup ## the tables and examples of docs/protocol.md, from the code
+	@$(VENV_PYTHON) packaging/dev/protocol_docs.py $(ARGS)
 
 package: setup ## wheel and source archive in dist/
 	@$(VENV_PYTHON) -m hatchling build

@@ -34,6 +34,7 @@ _SETTLE_S: Final = 3.0
 _ROUNDS: Final = 3
 _SCROLLS: Final = 1_500
 _STEP_PX: Final = 60
+_FRAME_S: Final = 0.008
 _ROOM: Final = "Room "
 
 
@@ -212,20 +213,24 @@ async def _switches(page: AccountPage) -> list[float]:
 
 
 async def _scroll(page: AccountPage) -> list[float]:
-    """Up through history, a frame a step: what the step moves, lays out and paints."""
+    """Through history, a frame a step: what the step moves, lays out and paints; turns at both ends."""
 
     view = page.conversation
     assert view is not None
     bar = view.list.verticalScrollBar()
+    step = -_STEP_PX
     times: list[float] = []
     for _ in range(_SCROLLS):
-        if bar.value() == 0:
-            await asyncio.sleep(0.05)
+        if bar.value() == 0 and view.timeline.at_start:
+            step = _STEP_PX
+        elif bar.value() == bar.maximum() and view.timeline.at_end:
+            step = -_STEP_PX
         began = time.perf_counter()
-        bar.setValue(bar.value() - _STEP_PX)
+        bar.setValue(bar.value() + step)
         view.list.viewport().repaint()
         times.append((time.perf_counter() - began) * 1_000)
-        await asyncio.sleep(0)
+        # Time for older history to come in, as between two frames.
+        await asyncio.sleep(_FRAME_S)
     return times
 
 

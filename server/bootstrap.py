@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,8 +36,8 @@ from server.infra.memory.limiter import MemoryLimiter
 from server.infra.memory.presence import MemoryPresence
 from server.infra.sqlite.database import SqliteDatabase
 from server.kernel.clock import Clock, SystemClock
-from server.kernel.database import Tx
 from server.kernel.delivery import DELIVERED
+from server.kernel.meta import history_epoch
 from server.kernel.outbox import OutboxRelay
 from server.kernel.publisher import DeliveryPublisher
 from server.kernel.tasks import TaskOwner
@@ -180,7 +179,7 @@ class Server:
         self._stack.push_async_callback(bus.stop)
         await relay.start()
         self._stack.push_async_callback(relay.stop)
-        await gateway.start(await database.write(_history_epoch))
+        await gateway.start(await database.write(history_epoch))
         self._stack.push_async_callback(gateway.stop)
         app = make_app(
             authenticator=users,
@@ -300,16 +299,6 @@ def _metrics(gateway: Gateway) -> Metrics:
 
 def _tokens(keys: Path, server_id: str, clock: Clock) -> SignedTokens:
     return SignedTokens(key=load_or_make(keys / "tokens.pem"), server_id=server_id, clock=clock)
-
-
-async def _history_epoch(tx: Tx) -> str:
-    """Random, made with the database."""
-    await tx.execute(
-        "INSERT INTO meta (key, value) VALUES ('history_epoch', $1) ON CONFLICT (key) DO NOTHING",
-        secrets.token_hex(8),
-    )
-    row = await tx.fetch_one("SELECT value FROM meta WHERE key = 'history_epoch'")
-    return "" if row is None else str(row[0])
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -15,13 +15,26 @@ async def history_epoch(tx: Tx) -> str:
     await tx.execute(
         "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING", _HISTORY_EPOCH, new_id()
     )
-    row = await tx.fetch_one("SELECT value FROM meta WHERE key = $1", _HISTORY_EPOCH)
-    if row is None:
+    epoch = await fact(tx, _HISTORY_EPOCH)
+    if epoch is None:
         raise LookupError("the history epoch that was just stored is not there")
-    return str(row[0])
+    return epoch
 
 
 async def renew_history_epoch(tx: Tx) -> str:
     """After a restore: clients drop what they keep of this server, and keep their outboxes."""
     await tx.execute("DELETE FROM meta WHERE key = $1", _HISTORY_EPOCH)
     return await history_epoch(tx)
+
+
+async def fact(tx: Tx, key: str) -> str | None:
+    """What was set, or None."""
+    row = await tx.fetch_one("SELECT value FROM meta WHERE key = $1", key)
+    return None if row is None else str(row[0])
+
+
+async def set_fact(tx: Tx, key: str, value: str) -> None:
+    """In place of what was set before."""
+    await tx.execute(
+        "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = $2", key, value
+    )

@@ -8,6 +8,7 @@ from common.errors import Code
 from common.ids import is_id, new_id
 from common.protocol import rest
 from common.protocol.rest import Registration
+from server.kernel import meta
 from server.kernel.database import Tx
 from server.kernel.identity import Identity
 from server.users import code_rows, names
@@ -33,9 +34,9 @@ class AdmissionService:
 
     async def start(self) -> None:
         """What an admin set goes before what the program was started with."""
-        name = await self._database.read(code_rows.fact, _NAME)
+        name = await self._database.read(meta.fact, _NAME)
         self._name = name or self._name
-        kept = await self._database.read(code_rows.fact, _REGISTRATION)
+        kept = await self._database.read(meta.fact, _REGISTRATION)
         if kept in set(Registration):
             self._registration = Registration(kept)
 
@@ -61,9 +62,9 @@ class AdmissionService:
     async def _change(self, tx: Tx, identity: Identity, change: rest.ServerChange) -> None:
         await check_admin(tx, identity)
         if change.name is not None:
-            await code_rows.set_fact(tx, _NAME, change.name)
+            await meta.set_fact(tx, _NAME, change.name)
         if change.registration is not None:
-            await code_rows.set_fact(tx, _REGISTRATION, change.registration.value)
+            await meta.set_fact(tx, _REGISTRATION, change.registration.value)
 
     async def admit(self, tx: Tx, code: str | None) -> None:
         """Whether somebody may make an account now; counts the invite that lets them in.

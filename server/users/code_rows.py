@@ -1,4 +1,4 @@
-"""All SQL of invites, reset codes and what an admin sets. Runs in the transaction it is given."""
+"""All SQL of invites and reset codes. Runs in the transaction it is given."""
 
 from __future__ import annotations
 
@@ -75,15 +75,3 @@ async def try_reset_code(tx: Tx, user_id: str, *, now_ms: int) -> bytes | None:
 
 async def remove_reset_code(tx: Tx, user_id: str) -> None:
     await tx.execute("DELETE FROM reset_codes WHERE user_id = $1", id_to_bytes(user_id))
-
-
-async def fact(tx: Tx, key: str) -> str | None:
-    """A fact of the server that an admin set."""
-    row = await tx.fetch_one("SELECT value FROM meta WHERE key = $1", key)
-    return None if row is None else str(row[0])
-
-
-async def set_fact(tx: Tx, key: str, value: str) -> None:
-    await tx.execute(
-        "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = $2", key, value
-    )

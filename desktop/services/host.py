@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import msgspec
 from PySide6.QtCore import QObject, Signal
 
-from common.address import Address, invite_link, is_loopback, parse_address
+from common.address import Address, is_loopback, parse_address
 from common.ids import short_key
 from common.protocol.rest import Register
 from desktop.net.tasks import TaskOwner
@@ -180,7 +180,6 @@ class HostService(QObject):
                 name=kept.name,
                 addresses=tuple(place.netloc for place in places),
                 short_key=short_key(server.server_id),
-                invite_link=invite_link(places[0], server_id=server.server_id, code=None),
                 connected=0,
             )
         )

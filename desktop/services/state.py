@@ -222,7 +222,6 @@ class HostState:
     name: str = ""
     addresses: tuple[str, ...] = ()
     short_key: str = ""
-    invite_link: str = ""
     connected: int = 0
     """Devices other than this window."""
     problem: str = ""

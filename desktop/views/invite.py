@@ -90,13 +90,13 @@ class Invite(QWidget):
 
 
 async def link_of(context: Context, account: Account) -> str:
-    """With a code from an admin, which lets in also where only the invited may join.
+    """To the host's address on the network, or to where the account reaches its server.
 
-    It leads to the host's address on the network, or to where the account reaches its server.
+    Where only the invited may join an admin's link carries a fresh code; elsewhere none is made.
     """
     info, host = account.info, context.host.state
     address = host.addresses[0] if info.hosted_here and host.running else info.address
-    if info.me.admin:
+    if info.me.admin and (await context.accounts.find(info.address)).invite_needed:
         return await account.invite_link(address)
     return invite_link(parse_address(address), server_id=info.server_id, code=None)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from desktop.services.api import Account
 from desktop.services.state import Person
 from desktop.ui.i18n import tr
+from desktop.views.context import Context
 from desktop.views.forms import Message, button
 from desktop.views.kit import plain_label
 from desktop.views.overlay import Panel
@@ -37,6 +39,7 @@ class ResetCode(QWidget):
         self.message.say(tr("Copied."), error=False)
 
 
-def reset_code_panel(person: Person, code: str) -> Panel:
-    """For an admin of the server."""
-    return Panel(tr("Reset code"), ResetCode(person, code))
+async def show_reset_code(context: Context, account: Account, person: Person) -> None:
+    """Ask the server for one, as its admin, and show it: it is told this once."""
+    code = await account.reset_code(person.user_id)
+    context.shell.show_panel(Panel(tr("Reset code"), ResetCode(person, code)))

@@ -16,7 +16,7 @@ from desktop.services.state import MemberItem, RoomItem
 from desktop.ui.i18n import tr
 from desktop.views.ask import ask
 from desktop.views.context import Context
-from desktop.views.details.code import reset_code_panel
+from desktop.views.details.code import show_reset_code
 from desktop.views.details.rights import may_remove, roles_to_give
 from desktop.views.entries import ROW, Entry, EntryList, person_entry
 
@@ -90,7 +90,7 @@ class MemberList(EntryList):
         for role in roles_to_give(room, member):
             offer(_offer_words(role), partial(self._give, room, member, role))
         if self._account.info.me.admin and not member.me:
-            offer(tr("Reset code…"), lambda: self._run(self._reset(member)))
+            offer(tr("Reset code…"), lambda: self._run(show_reset_code(self._context, self._account, person)))
         if may_remove(room, member):
             menu.addSeparator()
             offer(tr("Remove from the room…"), lambda: self._remove(room, member))
@@ -120,10 +120,6 @@ class MemberList(EntryList):
 
     async def _write(self, user_id: str) -> None:
         self._context.shell.open_room(self._account, await self._account.open_direct(user_id))
-
-    async def _reset(self, member: MemberItem) -> None:
-        code = await self._account.reset_code(member.person.user_id)
-        self._context.shell.show_panel(reset_code_panel(member.person, code))
 
     def _give(self, room: RoomItem, member: MemberItem, role: Role) -> None:
         def job() -> Coroutine[Any, Any, None]:

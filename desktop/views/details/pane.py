@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import shiboken6
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
@@ -15,7 +14,7 @@ from desktop.ui.i18n import tr
 from desktop.views.ask import ask
 from desktop.views.context import Context
 from desktop.views.conversation.parts import subtitle
-from desktop.views.details.code import reset_code_panel
+from desktop.views.details.code import show_reset_code
 from desktop.views.details.edit import edit_room
 from desktop.views.details.members import MemberList
 from desktop.views.details.rights import may_add, may_change
@@ -61,7 +60,7 @@ class DetailsPane(QWidget):
         self._lay_out()
         # Bound methods of this object: Qt ends the connections with it.
         account.room_changed.connect(self._room_changed)
-        account.members_changed.connect(self._members_changed)
+        account.members_changed.connect(self._room_changed)
         account.changed.connect(self._refresh)
         self._refresh()
 
@@ -138,10 +137,6 @@ class DetailsPane(QWidget):
         if room_id == self._room.room_id:
             self._refresh()
 
-    def _members_changed(self, room_id: str) -> None:
-        if room_id == self._room.room_id:
-            self._refresh()
-
     def _edit(self) -> None:
         self._context.shell.show_panel(edit_room(self._context, self._account, self._room))
 
@@ -167,13 +162,8 @@ class DetailsPane(QWidget):
         person = self._room.peer
         if person is None:
             return
-
-        async def run() -> None:
-            code = await self._account.reset_code(person.user_id)
-            if shiboken6.isValid(self):
-                self._context.shell.show_panel(reset_code_panel(person, code))
-
-        self._context.attempt(run(), self, self.message.say)
+        work = show_reset_code(self._context, self._account, person)
+        self._context.attempt(work, self, self.message.say)
 
 
 def _kind_words(room: RoomItem) -> str:

@@ -61,10 +61,10 @@ async def test_hosting_makes_the_first_account_and_others_join_by_the_link(
     assert (state.running, state.name, state.problem) == (True, "Home", "")
     assert hosting.desk.account.info.hosted_here
     assert hosting.desk.account.info.me.admin
-    invite = parse_address(state.invite_link)
-    assert invite.server_id == hosting.desk.account.info.server_id
+    link = await hosting.desk.account.invite_link(state.addresses[0])
+    assert parse_address(link).server_id == hosting.desk.account.info.server_id
     guest = Desk(tmp_path / "bob")
-    await guest.join(state.invite_link, "Bob")
+    await guest.join(link, "Bob")
     await until(lambda: hosting.host.state.connected == 1)
     await guest.close()
     await until(lambda: hosting.host.state.connected == 0)

@@ -65,7 +65,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     in_flight_per_connection: int = 256
     hello_timeout_ms: int = 10_000
     idle_timeout_ms: int = 10_000
-    """Headers and bodies of REST requests are cut after so long without a byte."""
+    """Told to clients, and not yet enforced: a REST request that gets no further for so long."""
     ping_interval_ms: int = 20_000
     ping_timeout_ms: int = 20_000
     access_token_ms: int = 10 * 60 * 1000

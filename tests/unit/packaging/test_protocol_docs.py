@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from types import ModuleType
+from types import GenericAlias, ModuleType
 from typing import Any, get_args
 
 import msgspec
@@ -29,7 +29,7 @@ def examples() -> list[tuple[str, Any, str]]:
     for page in pages():
         for name, many, text in _FENCE.findall((ROOT / page).read_text(encoding="utf-8")):
             kind = struct_of(name)
-            found.append((name, list[kind] if many else kind, text))  # type: ignore[valid-type]  # made at run time
+            found.append((name, GenericAlias(list, (kind,)) if many else kind, text))
     return found
 
 

@@ -5,8 +5,14 @@ from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import QApplication
 
 from desktop.models.timeline import BEFORE_ROLE, ITEM_ROLE, TimelineModel, spoken
-from desktop.services.state import QuoteItem, ReactionItem, SendState
+from desktop.services.state import MessageItem, QuoteItem, ReactionItem, SendState
 from tests.support.fake_timeline import DARIO, FakeTimeline, message, notice
+
+
+def first(timeline: FakeTimeline) -> MessageItem:
+    item = timeline.items[0]
+    assert isinstance(item, MessageItem)
+    return item
 
 
 def test_the_model_keeps_qts_rules_through_every_change(qapp: QApplication) -> None:
@@ -63,7 +69,7 @@ def test_failed_and_deleted_messages_are_said_as_such() -> None:
     failed.change(0, error="The room is gone.")
     deleted = FakeTimeline([message(1, "secret")])
     deleted.change(0, deleted=True, body="")
-    said = spoken(failed.items[0])  # type: ignore[arg-type]  # a message
+    said = spoken(first(failed))
     assert "not sent" in said
     assert "The room is gone." in said
-    assert "message deleted" in spoken(deleted.items[0])  # type: ignore[arg-type]  # a message
+    assert "message deleted" in spoken(first(deleted))

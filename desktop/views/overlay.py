@@ -22,6 +22,8 @@ class Panel(QFrame):
     """A titled box with a close button and a body that scrolls when the window is low."""
 
     closed = Signal()
+    changed = Signal()
+    """The body wants another height."""
 
     def __init__(self, title: str, body: QWidget, *, width: int = WIDTH, tall: bool = False) -> None:
         super().__init__()
@@ -45,6 +47,13 @@ class Panel(QFrame):
         column.setSpacing(0)
         column.addLayout(head)
         column.addWidget(scrolled(body), 1)
+        body.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        # It ends at the scroll area, which takes any height.
+        if watched is self.body and event.type() is QEvent.Type.LayoutRequest:
+            self.changed.emit()
+        return super().eventFilter(watched, event)
 
     def wanted_height(self, width: int, room: int) -> int:
         """Of head and body at ``width``, where ``room`` is there."""
@@ -69,7 +78,7 @@ class Overlay(QWidget):
         parent.installEventFilter(self)
 
     def open(self, panel: Panel, focus: QWidget | None = None) -> None:
-        """Show ``panel`` and move the focus into it."""
+        """Show ``panel`` and move the focus to ``focus``, else to what its body names, else to the first."""
         if self.panel is None:
             self._before = QApplication.focusWidget()
         else:
@@ -77,13 +86,15 @@ class Overlay(QWidget):
         self.panel = panel
         panel.setParent(self)
         panel.closed.connect(self.close_panel)
+        panel.changed.connect(self._place)
         self.setGeometry(self._window.rect())
         self.show()
         self.raise_()
         panel.show()
         self._place()
-        if focus is not None:
-            focus.setFocus(Qt.FocusReason.PopupFocusReason)
+        wanted = focus or panel.body.focusProxy()
+        if wanted is not None:
+            wanted.setFocus(Qt.FocusReason.PopupFocusReason)
         else:
             self.focusNextPrevChild(True)
 

@@ -102,6 +102,7 @@ class MainWindow(QMainWindow):
         if page is not None:
             self._stack.setCurrentWidget(page)
             self._context.settings.set_setting(_SHOWN, account_id)
+            page.setFocus()
         self._show_rail()
 
     # What views ask of the window (Shell).

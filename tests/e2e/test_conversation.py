@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QRect
+from PySide6.QtCore import QPoint, QRect
+from PySide6.QtTest import QTest
 
 from desktop.bootstrap import Desktop
 from desktop.services.state import SendState, ServiceError
@@ -71,10 +74,14 @@ def test_a_refused_edit_keeps_what_was_typed_and_says_why(
 def test_the_bar_at_a_message_replies(tmp_path: Path, drive: Drive) -> None:
     async def story() -> None:
         mira, view = await with_one_message(tmp_path)
-        item = messages(view)[-1]
-        view.list.hovered.emit(item, QRect(100, 100, 200, 40))
-        assert view.tools.isVisible()
-        assert view.list.viewport().rect().contains(view.tools.geometry())
+        row = view.list.rows.index(view.list.rows.row_of_key(messages(view)[-1].key))
+        at = view.list.visualRect(row).center()
+        for step in range(2):
+            gc.collect()
+            QTest.mouseMove(view.list.viewport(), at + QPoint(step, 0))
+            await asyncio.sleep(0.01)
+        await until(view.tools.isVisible, timeout_s=PATIENCE_S)
+        assert view.list.rect().contains(view.tools.geometry())
         view.tools.reply.click()
         assert "first" in view.strip.text
         write(view, "an answer")

@@ -45,7 +45,7 @@ class ConversationView(QWidget):
         self.back = self.header.back
         self.list = MessageList(self.timeline)
         self._down = DownButton(self.list)
-        self.tools = HoverBar(self.list.viewport())
+        self.tools = HoverBar(self.list)
         self._typing = Elided(kind="caption")
         self._typing.setContentsMargins(0, 0, 0, 0)
         self.strip = Strip()

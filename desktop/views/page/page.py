@@ -84,6 +84,7 @@ class AccountPage(QWidget):
         row = QVBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self._split)
+        self.setFocusProxy(self.pane.rooms)
         self._connect()
         self._show_link()
 
@@ -102,6 +103,7 @@ class AccountPage(QWidget):
         self._conversation.back_wanted.connect(self.leave_room)
         self._conversation.details_wanted.connect(self.toggle_details)
         self._column.addWidget(self._conversation, 1)
+        self.setFocusProxy(self._conversation)
         self.pane.choose(room_id)
         self._show_link()
         self._conversation.setFocus()
@@ -249,3 +251,4 @@ class AccountPage(QWidget):
             self._conversation.hide()
             self._conversation.deleteLater()
             self._conversation = None
+            self.setFocusProxy(self.pane.rooms)

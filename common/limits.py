@@ -35,6 +35,8 @@ AVATAR_MAX_BYTES: Final = 2 * 1024 * 1024
 HEADS_PER_FRAME: Final = 100
 HISTORY_PAGE_MAX: Final = 200
 SYNC_MAX_EVENTS: Final = 1_000
+ANSWER_MAX_BYTES: Final = 192 * 1024
+"""Pages and catch-ups end here, but never before their first item: the frame stays within its limit."""
 SMALL_ROOM_MEMBERS: Final = 50
 """Rooms of at most so many members push each member's marks, larger ones the minimum."""
 GROUP_GAP_MS: Final = 5 * 60 * 1000
@@ -65,7 +67,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     in_flight_per_connection: int = 256
     hello_timeout_ms: int = 10_000
     idle_timeout_ms: int = 10_000
-    """Told to clients, and not yet enforced: a REST request that gets no further for so long."""
+    """A TLS handshake, the head of a request, or the next byte of its body may take so long."""
     ping_interval_ms: int = 20_000
     ping_timeout_ms: int = 20_000
     access_token_ms: int = 10 * 60 * 1000

@@ -98,6 +98,18 @@ def invite(*, data: Path, uses: int = 1, days: int = 7) -> int:
     return _offline(lambda: print(asyncio.run(make_invite(data, uses=uses, days=days))))
 
 
+@app.command
+def rotate_keys(*, data: Path) -> int:
+    """Make new keys for access tokens, after a leak; the server must not run, devices stay signed in.
+
+    Args:
+        data: The server's folder.
+    """
+    from server.offline import rotate_keys as rotate
+
+    return _offline(lambda: print(f"keys removed: {asyncio.run(rotate(data))}"))
+
+
 def _offline(work: Callable[[], None]) -> int:
     from common.errors import ParleyError
     from server.infra.crypto.keyfiles import KeyFileError

@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import structlog
-import uvicorn
 from litestar import Litestar
 
 from common.errors import Code, ParleyError
@@ -27,13 +24,17 @@ from server.gateway.gateway import Gateway
 from server.gateway.ports import Account
 from server.http.app import make_app
 from server.http.metrics import Metrics
+from server.http.serving import BACKLOG, WebServer, config_of
 from server.infra.crypto.identity import ServerIdentity
-from server.infra.crypto.keyfiles import load_or_make
+from server.infra.crypto.keyfiles import KeyFileError
 from server.infra.crypto.passwords import Argon2Hasher
+from server.infra.crypto.tokenkeys import TokenKeys
 from server.infra.crypto.tokens import SignedTokens
+from server.infra.folder_blobs import FolderBlobs
 from server.infra.memory.bus import MemoryBus
 from server.infra.memory.limiter import MemoryLimiter
 from server.infra.memory.presence import MemoryPresence
+from server.infra.pictures import PillowPictures
 from server.infra.sqlite.database import SqliteDatabase
 from server.kernel.clock import Clock, SystemClock
 from server.kernel.delivery import DELIVERED
@@ -41,21 +42,20 @@ from server.kernel.meta import history_epoch
 from server.kernel.outbox import OutboxRelay
 from server.kernel.publisher import DeliveryPublisher
 from server.kernel.tasks import TaskOwner
-from server.settings import DATABASE_FILE, KEYS_FOLDER, Settings
+from server.settings import BLOBS_FOLDER, DATABASE_FILE, KEYS_FOLDER, TOKEN_KEYS_FOLDER, Settings
 from server.users import controller as users_controller
 from server.users import repository as user_rows
-from server.users.admission import AdmissionService
+from server.users.context import UsersContext, UsersPorts
 from server.users.event import SESSION_REVOKED, SessionsRevoked
 from server.users.means import Means
 from server.users.resets import ResetService
 from server.users.service import UsersService
-from server.users.sessions import Sessions
 
 log: Final = structlog.get_logger(__name__)
 
 _STOP_TIMEOUT_S: Final = 15.0
-_BACKLOG: Final = 1_024
 _RECEIPTS_AT_ONCE: Final = 4_096
+_ROTATE_LOOK_S: Final = 3_600.0
 
 
 class PortBusyError(Exception):
@@ -140,19 +140,28 @@ class Server:
         )
         hasher = Argon2Hasher()
         self._stack.callback(hasher.close)
-        tokens = _tokens(keys, identity.server_id, clock)
-        sessions = Sessions(clock=clock, tokens=tokens, limits=settings.limits)
-        means = Means(
-            database=database, clock=clock, limiter=limiter, limits=settings.limits, kick=relay.kick
+        blobs = FolderBlobs(settings.data / BLOBS_FOLDER)
+        await blobs.start()
+        self._stack.push_async_callback(blobs.stop)
+        lifetime_ms = settings.limits.access_token_ms
+        token_keys = TokenKeys(keys / TOKEN_KEYS_FOLDER, clock=clock, token_ms=lifetime_ms)
+        people = UsersContext(
+            means=Means(
+                database=database, clock=clock, limiter=limiter, limits=settings.limits, kick=relay.kick
+            ),
+            ports=UsersPorts(
+                hasher=hasher,
+                tokens=SignedTokens(keys=token_keys, server_id=identity.server_id, clock=clock),
+                residence=rooms,
+                blobs=blobs,
+                pictures=PillowPictures(),
+            ),
+            name=settings.name,
+            registration=settings.registration,
         )
-        admission = AdmissionService(means=means, name=settings.name, registration=settings.registration)
-        await admission.start()
-        users = UsersService(
-            means=means, hasher=hasher, sessions=sessions, admission=admission, residence=rooms
-        )
-        await users.start()
-        resets = ResetService(means=means, hasher=hasher, sessions=sessions)
-        self._resets = resets
+        await people.start()
+        users, admission = people.users, people.admission
+        self._resets = people.resets
         gateway = Gateway(
             authenticator=users,
             accounts=_Accounts(users),
@@ -190,14 +199,14 @@ class Server:
             ready=lambda: self._missing,
             routes=(*users_controller.routes(), *chat_controller.routes()),
             services={
-                "users": users,
-                "admission": admission,
-                "resets": resets,
+                **people.services,
                 "rooms": rooms,
                 "reads": reads,
                 "posts": posts,
             },
         )
+        self._tasks.spawn(_rotate(token_keys), name="token keys")
+        self._stack.push_async_callback(self._tasks.close)
         if first is not None:
             await _make_first(users, first)
         await self._listen(app, gateway, listener, identity)
@@ -210,20 +219,11 @@ class Server:
         identity: ServerIdentity,
     ) -> None:
         settings = self._settings
-        config = uvicorn.Config(
-            app,
-            http="httptools",
-            ws=gateway.connection,  # type: ignore[arg-type]  # uvicorn calls it by keyword, as it would a class
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=5,
-        )
+        config = config_of(app, gateway.connection)
+        config.load()
         if settings.secure:
-            config.load()
             config.ssl = identity.tls()
-        server = _Uvicorn(config)
+        server = WebServer(config, idle_s=settings.limits.idle_timeout_ms / 1_000)
         task = self._tasks.spawn(server.serve(sockets=[listener]), name="http")
 
         async def stop() -> None:
@@ -236,24 +236,6 @@ class Server:
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         self.url = f"{'https' if settings.secure else 'http'}://{shown}:{port}"
-
-
-class _Uvicorn(uvicorn.Server):
-    """Leaves signals to the program, and tells when it listens."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ready = asyncio.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Nothing: it would end the process before the database is closed."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's."""
-        await super().startup(sockets)
-        self.ready.set()
 
 
 class _Accounts:
@@ -277,6 +259,16 @@ async def _make_first(users: UsersService, first: Register) -> None:
             raise
 
 
+async def _rotate(keys: TokenKeys) -> None:
+    while True:
+        await asyncio.sleep(_ROTATE_LOOK_S)
+        try:
+            await asyncio.to_thread(keys.rotate_if_due)
+        except (OSError, KeyFileError) as problem:
+            # The key of today goes on being good.
+            log.warning("token_key_not_rotated", reason=str(problem))
+
+
 def _revoker(users: UsersService, gateway: Gateway) -> Any:  # noqa: ANN401 - a bus handler
     async def revoke(events: Any) -> None:  # noqa: ANN401 - payloads of SESSION_REVOKED
         batch: list[SessionsRevoked] = list(events)
@@ -297,10 +289,6 @@ def _metrics(gateway: Gateway) -> Metrics:
     )
 
 
-def _tokens(keys: Path, server_id: str, clock: Clock) -> SignedTokens:
-    return SignedTokens(key=load_or_make(keys / "tokens.pem"), server_id=server_id, clock=clock)
-
-
 def _bind(host: str, port: int) -> socket.socket:
     """Listen here, so that a busy port is a clear error and not a dead thread."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -311,7 +299,7 @@ def _bind(host: str, port: int) -> socket.socket:
         else:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        listener.listen(_BACKLOG)
+        listener.listen(BACKLOG)
         listener.settimeout(0)
     except OSError as problem:
         listener.close()

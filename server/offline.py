@@ -11,9 +11,10 @@ from common.errors import Code, ParleyError
 from common.protocol.rest import InviteCreate
 from server.infra.crypto.identity import ServerIdentity
 from server.infra.crypto.passwords import Argon2Hasher
+from server.infra.crypto.tokenkeys import forget_token_keys
 from server.infra.sqlite.database import SqliteDatabase
 from server.kernel.clock import SystemClock
-from server.settings import DATABASE_FILE, KEYS_FOLDER
+from server.settings import DATABASE_FILE, KEYS_FOLDER, TOKEN_KEYS_FOLDER
 from server.users.admission import add_invite
 from server.users.resets import set_password
 
@@ -54,6 +55,12 @@ async def reset_password(data: Path, username: str, new: str) -> None:
             await set_password(database, SystemClock(), hasher, username, new)
     finally:
         hasher.close()
+
+
+async def rotate_keys(data: Path) -> int:
+    """No access token of before is good any more; devices get new ones by themselves. Keys removed."""
+    async with _opened(data):
+        return forget_token_keys(data / KEYS_FOLDER / TOKEN_KEYS_FOLDER)
 
 
 async def make_invite(data: Path, *, uses: int, days: int) -> str:

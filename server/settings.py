@@ -16,6 +16,9 @@ from common.protocol.rest import Registration
 DEFAULT_PORT: Final = 8470
 DATABASE_FILE: Final = "parley.db"
 KEYS_FOLDER: Final = "keys"
+TOKEN_KEYS_FOLDER: Final = "tokens"  # noqa: S105 - the name of a folder
+"""Within the folder of keys."""
+BLOBS_FOLDER: Final = "blobs"
 _LIMIT_PREFIX: Final = "PARLEY_LIMITS__"
 
 

@@ -77,6 +77,8 @@ class Ready(_Push, frozen=True, tag="ready"):
 class SyncEvents(_Push, frozen=True, tag="sync.events"):
     """Answer to ``sync``: events in the order of ``seq``, each with its own ``type``.
 
+    As many as a frame holds: where the last of them is below ``head``, ask again after it.
+
     ``truncated``: more than 1,000 are missing; there are no events, reload the tail by ``history``.
     ``head`` is the room's last ``seq`` at that time.
     """

@@ -82,6 +82,9 @@ class StreamSync:
         else:
             self._steps.append((push.room_id, list(push.events)))
             self._pump()
+            if push.events and push.events[-1].seq < push.head:
+                # An answer holds so many bytes at most: what is still missing is asked for next.
+                self.catch_up(push.room_id, push.events[-1].seq)
         self._ask()
 
     def on_page(self, page: HistoryPage) -> None:

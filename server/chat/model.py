@@ -45,6 +45,8 @@ class Room:
     seq: int = 0
     msg_no: int = 0
     created_at_ms: int = 0
+    closed: bool = False
+    """Direct, and the other account was deleted: nothing is sent to it any more."""
 
     def next(self) -> Room:
         """After one more event."""

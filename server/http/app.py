@@ -10,12 +10,11 @@ import structlog
 from litestar import Litestar, MediaType, Request, Response, Router, get
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ControllerRouterHandler
 
 from common.errors import HTTP_STATUS, Code, ParleyError
 from common.protocol.rest import Problem, ServerInfo
+from server.http.docs import docs_script, openapi_config
 from server.http.metrics import Metrics
 from server.kernel.identity import Authenticator, Identity
 
@@ -80,6 +79,7 @@ def make_app(
             healthz,
             readyz,
             metrics_page,
+            docs_script,
         ],
         dependencies={
             **provided,
@@ -91,9 +91,7 @@ def make_app(
             HTTPException: _http_refusal,
             Exception: _unexpected,
         },
-        openapi_config=OpenAPIConfig(
-            title="Parley", version="1", path="/api", render_plugins=[JsonRenderPlugin(path="/openapi.json")]
-        ),
+        openapi_config=openapi_config(),
         request_max_body_size=_BODY_MAX_BYTES,
         logging_config=None,
     )

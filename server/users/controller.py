@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any, Final
 
-from litestar import Controller, delete, get, patch, post
+from litestar import Controller, Request, Response, delete, get, patch, post, put
 from litestar.params import QueryParameter
 from litestar.types import ControllerRouterHandler
 
+from common.limits import AVATAR_MAX_BYTES
 from common.protocol import requests, rest
 from common.protocol.pushes import AccountEvents
 from common.protocol.types import User
 from server.kernel.identity import Identity
 from server.kernel.session import RequestHandlers, SessionContext
 from server.users.admission import AdmissionService
+from server.users.deletion import DeletionService
+from server.users.profiles import ProfileService
 from server.users.resets import ResetService
 from server.users.service import PEOPLE_PAGE, UsersService
+
+_PNG: Final = b"\x89PNG"
+_PICTURE_HEADERS: Final = {
+    # Its address changes with it.
+    "Cache-Control": "private, max-age=31536000, immutable",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 class AuthController(Controller):
@@ -95,6 +105,11 @@ class AdminController(Controller):
         """A code for somebody who forgot their password; shown this once."""
         return await resets.create_code(identity, user_id)
 
+    @delete("/users/{user_id:str}", status_code=204)
+    async def delete_account(self, user_id: str, deletion: DeletionService, identity: Identity) -> None:
+        """The account of somebody who is gone: it becomes "Deleted user", its messages stay."""
+        await deletion.delete_other(identity, user_id)
+
 
 class PeopleController(Controller):
     """People and one's own profile and devices."""
@@ -127,11 +142,40 @@ class PeopleController(Controller):
     async def change_me(
         self,
         data: rest.ProfileChange,
-        users: UsersService,
+        profiles: ProfileService,
         identity: Identity,
     ) -> User:
         """Change one's own profile."""
-        return await users.change_profile(identity, data)
+        return await profiles.change(identity, data)
+
+    @post("/users/me/delete", status_code=204)
+    async def delete_me(
+        self, data: rest.AccountDelete, deletion: DeletionService, identity: Identity
+    ) -> None:
+        """Delete one's own account: it becomes "Deleted user", its messages stay."""
+        await deletion.delete_own(identity, data)
+
+    @put("/users/me/avatar", status_code=200, request_max_body_size=AVATAR_MAX_BYTES)
+    async def set_picture(
+        self, request: Request[Any, Any, Any], profiles: ProfileService, identity: Identity
+    ) -> User:
+        """Give oneself a picture: PNG, JPEG or WebP as the body, at most 2 MiB; kept as a small square."""
+        return await profiles.set_picture(identity, await request.body())
+
+    @delete("/users/me/avatar", status_code=204)
+    async def remove_picture(self, profiles: ProfileService, identity: Identity) -> None:
+        """Initials again."""
+        await profiles.remove_picture(identity)
+
+    @get("/users/{user_id:str}/avatar")
+    async def picture(
+        self, user_id: str, profiles: ProfileService, identity: Identity, v: str = ""
+    ) -> Response[bytes]:
+        """The picture of somebody, PNG or JPEG; `v` is its version, so that a new one has a new address."""
+        del identity, v  # any signed-in user may look; the version is for caches
+        data = await profiles.picture(user_id)
+        kind = "image/png" if data.startswith(_PNG) else "image/jpeg"
+        return Response(data, media_type=kind, headers=_PICTURE_HEADERS)
 
     @get("/devices")
     async def devices(self, users: UsersService, identity: Identity) -> rest.Devices:

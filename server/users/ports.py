@@ -60,3 +60,22 @@ class Residence(Protocol):
     async def rooms_of(self, tx: Tx, user_id: str) -> Sequence[str]:
         """The rooms in which others see the user's name."""
         ...
+
+    async def leave_all(self, tx: Tx, gone: User) -> None:
+        """Out of every group; direct rooms stay with whoever is left, and are closed.
+
+        ``gone`` is how the user is shown from now on, in the notices of joining too.
+        """
+        ...
+
+
+class PictureScaler(Protocol):
+    """Makes pictures of people small and harmless."""
+
+    async def square(self, data: bytes) -> bytes:
+        """A small square PNG or JPEG without any of what came along in the file.
+
+        Raises:
+            ParleyError: ``bad_field``, it is no picture that can be read.
+        """
+        ...

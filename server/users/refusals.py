@@ -24,6 +24,13 @@ def check_password(password: str) -> None:
         raise UsersError(Code.PASSWORD_TOO_WEAK, f"a password needs at least {PASSWORD_MIN_CHARS} characters")
 
 
+def taken(name: str, existing: str) -> UsersError:
+    """Why ``name`` can't be had: somebody has it, or one that looks like it."""
+    if name == existing:
+        return UsersError(Code.NAME_TAKEN, f"the name {name} is taken")
+    return UsersError(Code.NAME_NOT_ALLOWED, f"{name} looks like a name that is taken")
+
+
 async def check_admin(tx: Tx, identity: Identity) -> None:
     """Admins of the server only.
 

@@ -13,7 +13,7 @@ from common.protocol.types import User
 from server.kernel.database import Row, Tx
 from server.users.model import AccountRecord, DeviceRecord
 
-_USER: Final = "id, username, display_name, about, avatar_colour, admin"
+_USER: Final = "id, username, display_name, about, avatar_colour, admin, avatar, deleted_at_ms"
 _ACCOUNT: Final = f"{_USER}, username_key, display_key, password_hash, account_seq, created_at_ms"
 _DEVICE: Final = (
     "id, user_id, name, created_at_ms, last_seen_at_ms, revoked_at_ms, family_hash, "
@@ -22,17 +22,26 @@ _DEVICE: Final = (
 
 
 def _user(row: Row) -> User:
-    return User(id_from_bytes(row[0]), row[1], row[2], row[3], row[4], admin=bool(row[5]))
+    return User(
+        id_from_bytes(row[0]),
+        row[1],
+        row[2],
+        row[3],
+        row[4],
+        row[6],
+        admin=bool(row[5]),
+        deleted=row[7] is not None,
+    )
 
 
 def _account(row: Row) -> AccountRecord:
     return AccountRecord(
         user=_user(row),
-        username_key=row[6],
-        display_key=row[7],
-        password_hash=row[8],
-        account_seq=row[9],
-        created_at_ms=row[10],
+        username_key=row[8],
+        display_key=row[9],
+        password_hash=row[10],
+        account_seq=row[11],
+        created_at_ms=row[12],
     )
 
 
@@ -98,13 +107,13 @@ async def users_by_id(tx: Tx, user_ids: Sequence[str]) -> dict[str, User]:
 async def search_users(tx: Tx, query_key: str, *, after: str, limit: int) -> list[tuple[str, User]]:
     """Users whose user name or display name holds ``query_key``, by display key; with that key."""
     rows = await tx.fetch(
-        f"SELECT {_USER}, display_key FROM users WHERE display_key > $1 AND "
+        f"SELECT {_USER}, display_key FROM users WHERE deleted_at_ms IS NULL AND display_key > $1 AND "
         "(display_key LIKE $2 ESCAPE '!' OR username_key LIKE $2 ESCAPE '!') ORDER BY display_key LIMIT $3",
         after,
         f"%{_like(query_key)}%",
         limit,
     )
-    return [(row[6], _user(row)) for row in rows]
+    return [(row[8], _user(row)) for row in rows]
 
 
 def _like(text: str) -> str:
@@ -120,6 +129,38 @@ async def change_profile(tx: Tx, user: User, display_key: str) -> None:
         user.about,
         user.avatar_colour,
     )
+
+
+async def set_avatar(tx: Tx, user_id: str, version: str | None) -> None:
+    await tx.execute("UPDATE users SET avatar = $2 WHERE id = $1", id_to_bytes(user_id), version)
+
+
+async def make_admin(tx: Tx, user_id: str) -> None:
+    await tx.execute("UPDATE users SET admin = 1 WHERE id = $1", id_to_bytes(user_id))
+
+
+async def heir(tx: Tx) -> User | None:
+    """Who is there longest: ids grow with time. An admin goes before all others."""
+    row = await tx.fetch_one(
+        f"SELECT {_USER} FROM users WHERE deleted_at_ms IS NULL ORDER BY admin DESC, id LIMIT 1"
+    )
+    return None if row is None else _user(row)
+
+
+async def erase_account(tx: Tx, user_id: str, at_ms: int) -> None:
+    """Names, profile, password and the names of devices; the names may be taken again."""
+    key = id_to_bytes(user_id)
+    # No name of a person has a control character: these keys are in nobody's way.
+    await tx.execute(
+        "UPDATE users SET username = '', display_name = '', about = '', avatar_colour = NULL, avatar = NULL, "
+        "admin = 0, username_key = $2, display_key = $2, password_hash = '', deleted_at_ms = $3 "
+        "WHERE id = $1",
+        key,
+        f"\x01{user_id}",
+        at_ms,
+    )
+    await tx.execute("UPDATE devices SET name = '' WHERE user_id = $1", key)
+    await tx.execute("DELETE FROM account_events WHERE user_id = $1", key)
 
 
 async def change_password(tx: Tx, user_id: str, password_hash: str) -> None:

@@ -1,4 +1,4 @@
-"""Use cases of accounts: register, sign in, stay signed in, sign out, profile, people."""
+"""Use cases of accounts: register, sign in, stay signed in, sign out, people."""
 
 from __future__ import annotations
 
@@ -13,19 +13,17 @@ from common.errors import Code
 from common.ids import new_id
 from common.limits import SYNC_MAX_EVENTS
 from common.protocol import rest
-from common.protocol.pushes import AccountEvents, AccountProfile, UserChanged
+from common.protocol.pushes import AccountEvents
 from common.protocol.types import Device, User
-from common.text import text_problem
 from server.kernel.database import Tx
-from server.kernel.delivery import ProfileDelivery, UserDelivery
 from server.kernel.identity import Identity
-from server.kernel.outbox import add_deliveries
 from server.users import code_rows, names, repository
 from server.users.event import SessionsRevoked
 from server.users.means import Means
 from server.users.model import AccountRecord
+from server.users.passwords import OwnPassword
 from server.users.ports import Admission, PasswordHasher, Residence
-from server.users.refusals import UsersError, check_password, limit
+from server.users.refusals import UsersError, check_password, limit, taken
 from server.users.sessions import Sessions, hash_token, revoke
 
 _HOUR_MS: Final = 3_600_000
@@ -50,6 +48,7 @@ class UsersService:
         self._kick = means.kick
         self._limits = means.limits
         self._hasher = hasher
+        self._own_password = OwnPassword(means=means, hasher=hasher)
         self._sessions = sessions
         self._admission = admission
         self._residence = residence
@@ -87,7 +86,7 @@ class UsersService:
             ParleyError: ``unauthenticated``, for an account that is gone.
         """
         account = await self._database.read(repository.account_by_id, user_id)
-        if account is None:
+        if account is None or account.user.deleted:
             raise UsersError(Code.UNAUTHENTICATED, "this account does not exist any more")
         return account
 
@@ -230,13 +229,7 @@ class UsersService:
 
     async def change_password(self, identity: Identity, request: rest.PasswordChange) -> None:
         """Every other device is signed out."""
-        # Else whoever borrows an open window could try passwords without end.
-        tries = f"password:{identity.user_id}"
-        await limit(self._limiter, tries, self._limits.login_failures, self._limits.login_window_ms)
-        account = await self.account(identity.user_id)
-        if not await self._hasher.verify(account.password_hash, request.current):
-            raise UsersError(Code.WRONG_CREDENTIALS, "the current password is wrong")
-        await self._limiter.reset(tries)
+        await self._own_password.check(identity.user_id, request.current)
         check_password(request.new)
         password_hash = await self._hasher.hash(request.new)
         await self._database.write(self._change_password, identity, password_hash)
@@ -253,38 +246,7 @@ class UsersService:
             [device.id for device in devices if device.id != identity.device_id],
         )
 
-    # Profile and people.
-
-    async def change_profile(self, identity: Identity, change: rest.ProfileChange) -> User:
-        """Own names and colour; everyone who shares a room is told."""
-        user = await self._database.write(self._change_profile, identity.user_id, change)
-        self._kick()
-        return user
-
-    async def _change_profile(self, tx: Tx, user_id: str, change: rest.ProfileChange) -> User:
-        account = await repository.account_by_id(tx, user_id)
-        if account is None:
-            raise UsersError(Code.NOT_FOUND, "no such user")
-        user, display_key = account.user, account.display_key
-        if change.display_name is not None:
-            display = names.clean(change.display_name)
-            display_key = names.key(display)
-            taken = await repository.account_by_display_name(tx, display_key)
-            if taken is not None and taken.user.id != user_id:
-                raise _taken(display, taken.user.display_name)
-            user = msgspec.structs.replace(user, display_name=display)
-        if change.about is not None:
-            if (problem := text_problem(change.about)) is not None:
-                raise UsersError(Code.BAD_TEXT, problem)
-            user = msgspec.structs.replace(user, about=change.about)
-        if change.avatar_colour is not None:
-            user = msgspec.structs.replace(user, avatar_colour=change.avatar_colour)
-        await repository.change_profile(tx, user, display_key)
-        event = await self._stream.append(tx, user_id, lambda seq: AccountProfile(seq, user))
-        rooms = list(await self._residence.rooms_of(tx, user_id))
-        deliveries = (UserDelivery(user_id, [event]), ProfileDelivery(UserChanged(user), rooms))
-        await add_deliveries(tx, user_id, deliveries)
-        return user
+    # People.
 
     async def people(self, query: str, after: str, limit: int) -> rest.Users:
         """The directory, by name."""
@@ -313,18 +275,12 @@ class UsersService:
 
 
 async def _check_free(tx: Tx, user: User, account: AccountRecord) -> None:
-    taken = await repository.account_by_username(tx, account.username_key)
-    if taken is not None:
-        raise _taken(user.username, taken.user.username)
-    taken = await repository.account_by_display_name(tx, account.display_key)
-    if taken is not None:
-        raise _taken(user.display_name, taken.user.display_name)
-
-
-def _taken(name: str, existing: str) -> UsersError:
-    if name == existing:
-        return UsersError(Code.NAME_TAKEN, f"the name {name} is taken")
-    return UsersError(Code.NAME_NOT_ALLOWED, f"{name} looks like a name that is taken")
+    known = await repository.account_by_username(tx, account.username_key)
+    if known is not None:
+        raise taken(user.username, known.user.username)
+    known = await repository.account_by_display_name(tx, account.display_key)
+    if known is not None:
+        raise taken(user.display_name, known.user.display_name)
 
 
 def _bad_refresh_token() -> UsersError:

@@ -9,8 +9,8 @@ from typing import Final
 import msgspec
 
 from common.ids import id_from_bytes, id_to_bytes
-from common.protocol.pushes import MessageDeleted, MessageNew, RoomEvent
-from common.protocol.types import Mention, Message, Preview, Quote, Reaction
+from common.protocol.pushes import MessageDeleted, MessageNew, RoomEvent, RoomJoined
+from common.protocol.types import Mention, Message, Preview, Quote, Reaction, User
 from common.text import excerpt
 from server.chat.model import EVERYBODY, StoredMessage
 from server.chat.repository.rooms import ids
@@ -273,6 +273,16 @@ async def add_event(
         request_hash,
         msgspec.json.encode(event),
     )
+
+
+async def rename_joined(tx: Tx, room_id: str, seq: int, user: User) -> None:
+    """The notice of joining shows ``user`` from now on."""
+    key = id_to_bytes(room_id)
+    row = await tx.fetch_one("SELECT payload FROM events WHERE room_id = $1 AND seq = $2", key, seq)
+    event = None if row is None else _decode_event.decode(row[0])
+    if isinstance(event, RoomJoined):
+        payload = msgspec.json.encode(msgspec.structs.replace(event, user=user))
+        await tx.execute("UPDATE events SET payload = $3 WHERE room_id = $1 AND seq = $2", key, seq, payload)
 
 
 async def events_after(tx: Tx, room_id: str, *, after: int, visible_from: int, limit: int) -> list[RoomEvent]:

@@ -11,7 +11,10 @@ from common.protocol.types import HistoryAccess, Role, RoomKind, Visibility
 from server.chat.model import Membership, Room
 from server.kernel.database import Row, Tx
 
-ROOM: Final = "r.id, r.kind, r.title, r.topic, r.visibility, r.history, r.seq, r.msg_no, r.created_at_ms"
+ROOM: Final = (
+    "r.id, r.kind, r.title, r.topic, r.visibility, r.history, r.seq, r.msg_no, r.created_at_ms, r.closed"
+)
+_ROOM_COLUMNS: Final = 10
 MEMBER: Final = (
     "m.room_id, m.user_id, m.joined_seq, m.role, m.visible_from_seq, m.delivered_seq, "
     "m.read_seq, m.read_msg_no"
@@ -32,6 +35,7 @@ def room_of(row: Row) -> Room:
         seq=row[6],
         msg_no=row[7],
         created_at_ms=row[8],
+        closed=bool(row[9]),
     )
 
 
@@ -96,6 +100,16 @@ async def save_room(tx: Tx, room: Room) -> None:
         room.seq,
         room.msg_no,
     )
+
+
+async def close_room(tx: Tx, room_id: str) -> None:
+    await tx.execute("UPDATE rooms SET closed = 1 WHERE id = $1", id_to_bytes(room_id))
+
+
+async def joins_of_user(tx: Tx, user_id: str) -> list[tuple[str, int]]:
+    """Room and ``joined_seq`` of every stay, also of those that ended."""
+    rows = await tx.fetch("SELECT room_id, joined_seq FROM members WHERE user_id = $1", id_to_bytes(user_id))
+    return [(id_from_bytes(row[0]), row[1]) for row in rows]
 
 
 async def save_heads(tx: Tx, changed: Iterable[Room]) -> None:
@@ -222,7 +236,7 @@ async def memberships_of_user(
         rows = await tx.fetch(sql, id_to_bytes(user_id))
     else:
         rows = await tx.fetch(f"{sql} AND m.room_id IN $2", id_to_bytes(user_id), ids(room_ids))
-    return [(room_of(row), member_of(row[9:])) for row in rows]
+    return [(room_of(row), member_of(row[_ROOM_COLUMNS:])) for row in rows]
 
 
 async def others(tx: Tx, room_ids: Sequence[str], user_id: str) -> dict[str, str]:

@@ -205,6 +205,7 @@ class _Batch:
         if (known := self._sent.get(key)) is not None:
             await self._repeat(record, request, known, digest)
             return
+        _check_open(room)
         quote = None
         if request.reply_to is not None:
             await self._store()
@@ -314,6 +315,7 @@ class _Batch:
         if isinstance(request, requests.ReactionAdd):
             if mine:
                 return None
+            _check_open(room)
             if request.emoji not in given and len(given) >= REACTIONS_MAX_DISTINCT:
                 raise ChatError(Code.LIMIT_REACHED, "the message has too many different reactions")
             await message_rows.add_reaction(
@@ -369,3 +371,8 @@ class _Batch:
         if self._mentioned:
             await message_rows.add_mentions(self._tx, self._mentioned)
             self._mentioned.clear()
+
+
+def _check_open(room: Room) -> None:
+    if room.closed:
+        raise ChatError(Code.RECIPIENT_UNAVAILABLE, "this person can't be reached")

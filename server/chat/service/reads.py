@@ -9,7 +9,7 @@ import msgspec
 
 from common.errors import Code
 from common.ids import is_id
-from common.limits import SMALL_ROOM_MEMBERS, SYNC_MAX_EVENTS
+from common.limits import ANSWER_MAX_BYTES, SMALL_ROOM_MEMBERS, SYNC_MAX_EVENTS
 from common.protocol import rest
 from common.protocol.pushes import HistoryPage, RoomEvent, SyncEvents
 from common.protocol.requests import History, Sync
@@ -126,7 +126,7 @@ class ReadService:
         events = await message_rows.events_after(
             tx, room.id, after=after, visible_from=member.visible_from_seq, limit=SYNC_MAX_EVENTS
         )
-        return SyncEvents(request.id, room.id, room.seq, events)
+        return SyncEvents(request.id, room.id, room.seq, events[: _fitting(events, ANSWER_MAX_BYTES)[0]])
 
     async def history(self, user_id: str, request: History) -> HistoryPage:
         """A page of messages, folded.
@@ -155,6 +155,15 @@ class ReadService:
             middle = end if request.before is None else min(max(request.before, first), end)
             older, from_seq = await _older(tx, room, middle, limit, first)
             to_seq = middle - 1
+        newer_bytes = ANSWER_MAX_BYTES if request.around is None else ANSWER_MAX_BYTES // 2
+        kept, used = _fitting(newer, newer_bytes)
+        if kept < len(newer):
+            newer = newer[:kept]
+            to_seq = newer[-1].seq
+        kept, _ = _fitting(older[::-1], ANSWER_MAX_BYTES - used)
+        if kept < len(older):
+            older = older[len(older) - kept :]
+            from_seq = older[0].seq
         found = older + newer
         return HistoryPage(
             request.id,
@@ -209,6 +218,17 @@ class ReadService:
         )
         page = [rest.PublicRoom(*row) for row in rows[:limit]]
         return rest.PublicRooms(page, f"{page[-1].id}:{page[-1].title}" if len(rows) > limit else None)
+
+
+def _fitting(items: Sequence[msgspec.Struct], most: int) -> tuple[int, int]:
+    """How many of the first items have ``most`` bytes at most, and how many they have; one is always in."""
+    used = 0
+    for number, item in enumerate(items):
+        size = len(msgspec.json.encode(item))
+        if number and used + size > most:
+            return number, used
+        used += size
+    return len(items), used
 
 
 async def _newer(tx: Tx, room: Room, middle: int, limit: int) -> tuple[list[Message], int]:

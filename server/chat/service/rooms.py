@@ -15,6 +15,7 @@ from common.protocol.types import Head, Role, RoomKind, User, Visibility
 from common.text import text_problem
 from server.chat.model import EVERYONE_KEY, EVERYONE_TITLE, ChatError, NoSuchRoomError, Room
 from server.chat.ports import AccountStream, People
+from server.chat.repository import messages as message_rows
 from server.chat.repository import rooms as room_rows
 from server.chat.service.change import Change, Means
 from server.chat.service.reads import ReadService
@@ -72,6 +73,19 @@ class RoomService:
         """The rooms of a user."""
         return await room_rows.rooms_of_user(tx, user_id)
 
+    async def leave_all(self, tx: Tx, gone: User) -> None:
+        """For an account that ends."""
+        for room_id in sorted(await room_rows.rooms_of_user(tx, gone.id)):
+            change = Change(self._means, tx, gone.id)
+            await change.open(room_id)
+            if change.room.kind is RoomKind.DIRECT:
+                await room_rows.close_room(tx, room_id)
+            else:
+                await _depart(change)
+            await change.finish()
+        for room_id, seq in await room_rows.joins_of_user(tx, gone.id):
+            await message_rows.rename_joined(tx, room_id, seq, gone)
+
     # Use cases.
 
     async def direct(self, user_id: str, peer_id: str) -> Head:
@@ -85,7 +99,7 @@ class RoomService:
         room = await room_rows.room_by_key(change.tx, unique_key)
         if room is not None:
             return room.id
-        people = await self._people(change.tx, [change.actor_id, peer_id])
+        people = await self._living(change.tx, [change.actor_id, peer_id])
         if peer_id not in people:
             raise ChatError(Code.NOT_FOUND, "there is no such person")
         await change.check_rooms()
@@ -114,7 +128,7 @@ class RoomService:
             created_at_ms=self._means.clock.now_ms(),
         )
         await change.check_rooms()
-        people = await self._people(change.tx, [change.actor_id, *request.member_ids])
+        people = await self._living(change.tx, [change.actor_id, *request.member_ids])
         members = [(people[change.actor_id], Role.OWNER)]
         members += [(user, Role.MEMBER) for user in people.values() if user.id != change.actor_id]
         await change.create(room, unique_key, members)
@@ -153,7 +167,7 @@ class RoomService:
             raise ChatError(Code.FORBIDDEN, "a direct room is for two")
         if change.room.visibility is Visibility.PRIVATE and not change.me.administers:
             raise ChatError(Code.FORBIDDEN, "only an admin can add people to a private room")
-        people = await self._people(change.tx, request.user_ids)
+        people = await self._living(change.tx, request.user_ids)
         there = await room_rows.memberships(change.tx, ((room_id, user_id) for user_id in people))
         coming = [(user, Role.MEMBER) for user in people.values() if (room_id, user.id) not in there]
         await change.check_space(len(coming))
@@ -172,7 +186,7 @@ class RoomService:
         if await room_rows.membership(change.tx, room_id, change.actor_id) is None:
             await change.check_rooms()
             await change.check_space(1)
-            people = await self._people(change.tx, [change.actor_id])
+            people = await self._living(change.tx, [change.actor_id])
             await change.join([(people[change.actor_id], await change.role_of_next())])
         return room_id
 
@@ -184,11 +198,7 @@ class RoomService:
         await change.open(room_id)
         if change.room.kind is RoomKind.DIRECT:
             raise ChatError(Code.FORBIDDEN, "a direct room can't be left")
-        others = [m for m in await room_rows.members_of(change.tx, room_id) if m.user_id != change.actor_id]
-        if change.me.role is Role.OWNER and others and all(m.role is not Role.OWNER for m in others):
-            heir = next((m for m in others if m.role is Role.ADMIN), others[0])
-            await change.give(heir, Role.OWNER)
-        await change.part(change.me, removed=False)
+        await _depart(change)
 
     async def remove(self, user_id: str, room_id: str, member_id: str) -> None:
         """An admin removes a member; nobody removes an owner."""
@@ -225,6 +235,11 @@ class RoomService:
 
     # inside
 
+    async def _living(self, tx: Tx, user_ids: Sequence[str]) -> dict[str, User]:
+        """Those that exist and were not deleted."""
+        found = await self._people(tx, user_ids)
+        return {user_id: user for user_id, user in found.items() if not user.deleted}
+
     async def _count(self, user_id: str) -> None:
         """Making rooms, joining, adding people: so many an hour."""
         wait_ms = await self._limiter.hit(
@@ -256,6 +271,15 @@ class RoomService:
         await change.finish()
         heads = await self._means.reads.heads_in(tx, user_id, [room_id]) if isinstance(room_id, str) else []
         return heads[0] if heads else None
+
+
+async def _depart(change: Change) -> None:
+    members = await room_rows.members_of(change.tx, change.room.id)
+    others = [member for member in members if member.user_id != change.actor_id]
+    if change.me.role is Role.OWNER and others and all(m.role is not Role.OWNER for m in others):
+        heir = next((m for m in others if m.role is Role.ADMIN), others[0])
+        await change.give(heir, Role.OWNER)
+    await change.part(change.me, removed=False)
 
 
 def _pair(one: str, other: str) -> bytes:

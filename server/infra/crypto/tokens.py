@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import OKPKey
+from joserfc.jwk import GuestProtocol, OKPKey
 
 from common.errors import Code, ParleyError
 from common.ids import is_id, new_id
+from server.infra.crypto.tokenkeys import TokenKeys
 from server.kernel.clock import Clock
 from server.kernel.identity import Identity
 
@@ -20,16 +20,17 @@ _CLAIMS: Final = ("iss", "aud", "sub", "sid", "iat", "exp", "jti")
 
 
 class SignedTokens:
-    """Issues and verifies tokens of one server. Only our own algorithm, type and key are looked at."""
+    """Issues and verifies tokens of one server. Only our own algorithm, type and keys are looked at."""
 
-    def __init__(self, *, key: Ed25519PrivateKey, server_id: str, clock: Clock) -> None:
-        self._key = OKPKey.import_key(key)
+    def __init__(self, *, keys: TokenKeys, server_id: str, clock: Clock) -> None:
+        self._keys = keys
         self._server_id = server_id
         self._clock = clock
 
     def issue(self, *, user_id: str, device_id: str, lifetime_ms: int) -> str:
         """A token that is good from now on."""
         now = self._clock.now_ms() // 1_000
+        kid, key = self._keys.current
         claims = {
             "iss": self._server_id,
             "aud": self._server_id,
@@ -39,7 +40,8 @@ class SignedTokens:
             "exp": now + lifetime_ms // 1_000,
             "jti": new_id(),
         }
-        return jwt.encode({"alg": _ALGORITHM, "typ": _TYPE}, claims, self._key, algorithms=[_ALGORITHM])
+        header = {"alg": _ALGORITHM, "typ": _TYPE, "kid": kid}
+        return jwt.encode(header, claims, key, algorithms=[_ALGORITHM])
 
     def verify(self, token: str) -> Identity:
         """Its facts.
@@ -48,7 +50,7 @@ class SignedTokens:
             ParleyError: ``unauthenticated``, or ``token_expired`` for an otherwise good one.
         """
         try:
-            decoded = jwt.decode(token, self._key, algorithms=[_ALGORITHM])
+            decoded = jwt.decode(token, self._key_of, algorithms=[_ALGORITHM])
         except (JoseError, ValueError, TypeError, KeyError):
             raise _refused() from None
         claims = decoded.claims
@@ -65,6 +67,14 @@ class SignedTokens:
         if expires * 1_000 <= self._clock.now_ms():
             raise ParleyError(Code.TOKEN_EXPIRED, "the access token has expired")
         return Identity(user_id=user_id, device_id=device_id, expires_at_s=expires)
+
+    def _key_of(self, signature: GuestProtocol) -> OKPKey:
+        """Ours, by its name; a key that the token brings along is not looked at."""
+        kid = signature.headers().get("kid")
+        key = self._keys.get(kid) if isinstance(kid, str) else None
+        if key is None:
+            raise ValueError("a key that is not known")
+        return key
 
 
 def _refused() -> ParleyError:

@@ -7,21 +7,25 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from common.limits import Limits
 from common.protocol import rest
 from common.protocol.rest import Registration
 from common.protocol.types import User
 from server.infra.crypto.passwords import Argon2Hasher
+from server.infra.crypto.tokenkeys import TokenKeys
 from server.infra.crypto.tokens import SignedTokens
+from server.infra.folder_blobs import FolderBlobs
 from server.infra.memory.limiter import MemoryLimiter
+from server.infra.pictures import PillowPictures
 from server.infra.sqlite.database import SqliteDatabase
 from server.kernel.database import Row, Tx
 from server.kernel.identity import Identity
 from server.users.admission import AdmissionService
+from server.users.deletion import DeletionService
 from server.users.event import SESSION_REVOKED, SessionsRevoked
 from server.users.means import Means
+from server.users.profiles import ProfileService
 from server.users.resets import ResetService
 from server.users.service import UsersService
 from server.users.sessions import Sessions
@@ -40,11 +44,14 @@ class NoRooms:
     async def rooms_of(self, tx: Tx, user_id: str) -> Sequence[str]:
         return ()
 
+    async def leave_all(self, tx: Tx, gone: User) -> None:
+        pass
+
 
 class House:
     """The service and what a test needs of its surroundings."""
 
-    def __init__(self, database: SqliteDatabase, hasher: Argon2Hasher, limits: Limits) -> None:
+    def __init__(self, database: SqliteDatabase, hasher: Argon2Hasher, limits: Limits, folder: Path) -> None:
         self.database = database
         self.clock = ManualClock()
         self.limits = limits
@@ -55,7 +62,8 @@ class House:
             limits=limits,
             kick=lambda: None,
         )
-        tokens = SignedTokens(key=Ed25519PrivateKey.generate(), server_id="0" * 64, clock=self.clock)
+        keys = TokenKeys(folder / "keys", clock=self.clock, token_ms=limits.access_token_ms)
+        tokens = SignedTokens(keys=keys, server_id="0" * 64, clock=self.clock)
         sessions = Sessions(clock=self.clock, tokens=tokens, limits=limits)
         self.admission = self.new_admission()
         self.users = UsersService(
@@ -66,6 +74,13 @@ class House:
             residence=NoRooms(),
         )
         self.resets = ResetService(means=self.means, hasher=hasher, sessions=sessions)
+        self.blobs = FolderBlobs(folder / "blobs")
+        self.profiles = ProfileService(
+            means=self.means, residence=NoRooms(), blobs=self.blobs, pictures=PillowPictures()
+        )
+        self.deletion = DeletionService(
+            means=self.means, hasher=hasher, residence=NoRooms(), blobs=self.blobs
+        )
 
     def new_admission(self) -> AdmissionService:
         """As after a restart, before its ``start``."""
@@ -102,7 +117,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     hasher = Argon2Hasher(memory_kib=64)
     await database.start()
     try:
-        yield House(database, hasher, Limits())
+        yield House(database, hasher, Limits(), tmp_path)
     finally:
         hasher.close()
         await database.stop()

@@ -65,7 +65,7 @@ async def test_names_are_unique_by_what_they_look_like(
 async def test_a_display_name_can_not_become_a_twin(house: House) -> None:
     await house.register("ann")
     ben = await house.users.authenticate((await house.register("ben")).access_token)
-    error = await refused(house.users.change_profile(ben, rest.ProfileChange(display_name="ANN")))
+    error = await refused(house.profiles.change(ben, rest.ProfileChange(display_name="ANN")))
     assert error.code is Code.NAME_NOT_ALLOWED
 
 
@@ -236,7 +236,7 @@ async def test_a_changed_profile_is_an_event_of_the_account(house: House) -> Non
     signed_in = await house.register("ann")
     identity = await house.users.authenticate(signed_in.access_token)
     change = rest.ProfileChange(display_name="Ann Lee", about="Hello", avatar_colour=3)
-    user = await house.users.change_profile(identity, change)
+    user = await house.profiles.change(identity, change)
     assert (user.display_name, user.about, user.avatar_colour) == ("Ann Lee", "Hello", 3)
     answer = await house.users.account_events(7, identity.user_id, 0)
     assert (answer.id, answer.head, answer.events) == (7, 1, [AccountProfile(1, user)])

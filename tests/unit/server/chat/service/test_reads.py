@@ -6,10 +6,12 @@ from collections.abc import Awaitable
 
 import pytest
 
+from common import limits
 from common.errors import Code, ParleyError
 from common.ids import new_id
 from common.limits import SYNC_MAX_EVENTS
 from common.protocol import requests, rest
+from common.protocol.codec import encode
 from common.protocol.pushes import HistoryPage
 from common.protocol.types import Visibility
 from tests.support.chat import Chat
@@ -100,9 +102,52 @@ async def test_too_many_missing_events_are_truncated(chat: Chat) -> None:
     head = (await chat.head(mira, room)).seq
     answer = await chat.reads.sync(mira, requests.Sync(1, room, head - SYNC_MAX_EVENTS - 1))
     assert (answer.truncated, answer.events, answer.head) == (True, [], head)
-    answer = await chat.reads.sync(mira, requests.Sync(1, room, head - SYNC_MAX_EVENTS))
-    assert (answer.truncated, len(answer.events)) == (False, SYNC_MAX_EVENTS)
+    seen: list[int] = []
+    after = head - SYNC_MAX_EVENTS
+    while after < head:
+        answer = await chat.reads.sync(mira, requests.Sync(1, room, after))
+        assert (answer.truncated, answer.head) == (False, head)
+        seen += [event.seq for event in answer.events]
+        after = seen[-1]
+    assert seen == list(range(head - SYNC_MAX_EVENTS + 1, head + 1))
     assert (await chat.reads.sync(mira, requests.Sync(1, room, head + 7))).events == []
+
+
+async def test_no_answer_is_larger_than_a_frame_and_none_of_it_is_missing(chat: Chat) -> None:
+    mira = await chat.person("mira")
+    room = await chat.group(mira)
+    long = "\N{CYRILLIC SMALL LETTER DE}" * (limits.BODY_MAX_BYTES // 2)
+    await chat.handle(*(chat.send(mira, room, long) for _ in range(20)))
+    head = (await chat.head(mira, room)).seq
+    wanted = list(range(head - 19, head + 1))
+
+    down: list[int] = []
+    before = head + 1
+    while not down or before > wanted[0]:
+        page = await chat.reads.history(mira, requests.History(1, room, before=before, limit=20))
+        assert len(encode(page)) < limits.FRAME_MAX_BYTES
+        assert page.to_seq == before - 1
+        down[:0] = [m.seq for m in page.messages]
+        before = page.from_seq
+    assert down == wanted
+
+    up: list[int] = []
+    after = 0
+    at_end = False
+    while not at_end:
+        page = await chat.reads.history(mira, requests.History(1, room, after=after, limit=20))
+        assert len(encode(page)) < limits.FRAME_MAX_BYTES
+        assert page.from_seq == after + 1
+        up += [m.seq for m in page.messages]
+        after, at_end = page.to_seq, page.at_end
+    assert up == wanted
+
+    middle = await chat.reads.history(mira, requests.History(1, room, around=wanted[10], limit=20))
+    assert len(encode(middle)) < limits.FRAME_MAX_BYTES
+    around = [m.seq for m in middle.messages]
+    assert around == list(range(middle.from_seq, middle.to_seq + 1))
+    assert around[0] < wanted[10] < around[-1]
+    assert (middle.at_start, middle.at_end) == (False, False)
 
 
 async def test_heads_come_with_the_latest_room_first(chat: Chat) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from joserfc import jwt
 from joserfc.jwk import OctKey, OKPKey
 
 from common.errors import Code, ParleyError
 from common.ids import new_id
+from server.infra.crypto.tokenkeys import ROTATE_MS, TokenKeys, forget_token_keys
 from server.infra.crypto.tokens import SignedTokens
 from tests.support.clock import START_MS, ManualClock
 
@@ -22,11 +24,17 @@ KEY: Final = Ed25519PrivateKey.generate()
 USER: Final = new_id()
 DEVICE: Final = new_id()
 NOW: Final = START_MS // 1_000
+KID: Final = str(START_MS)
+TOKEN_MS: Final = 600_000
 
 
 @pytest.fixture
-def tokens() -> SignedTokens:
-    return SignedTokens(key=KEY, server_id=SERVER, clock=ManualClock())
+def tokens(tmp_path: Path) -> SignedTokens:
+    pem = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / f"{KID}.pem").write_bytes(pem)
+    clock = ManualClock()
+    keys = TokenKeys(tmp_path, clock=clock, token_ms=TOKEN_MS)
+    return SignedTokens(keys=keys, server_id=SERVER, clock=clock)
 
 
 def claims(**changes: Any) -> dict[str, Any]:
@@ -36,7 +44,7 @@ def claims(**changes: Any) -> dict[str, Any]:
 
 
 def signed(payload: dict[str, Any], *, key: Ed25519PrivateKey = KEY, **header: Any) -> str:
-    head = {"alg": "Ed25519", "typ": "at+jwt", **header}
+    head = {"alg": "Ed25519", "typ": "at+jwt", "kid": KID, **header}
     head = {name: value for name, value in head.items() if value is not None}
     return jwt.encode(head, payload, OKPKey.import_key(key), algorithms=["Ed25519"])
 
@@ -92,7 +100,8 @@ def test_another_key_is_refused_whatever_the_header_says_of_it(tokens: SignedTok
     public = OKPKey.import_key(foreign).as_dict(private=False)
     for header in (
         {},
-        {"kid": "../../keys/tokens.pem"},
+        {"kid": None},
+        {"kid": "../../keys/identity"},
         {"jku": "https://example.com/jwks"},
         {"jwk": public},
     ):
@@ -119,3 +128,37 @@ def test_a_changed_payload_is_refused(tokens: SignedTokens) -> None:
 @pytest.mark.parametrize("token", ["", ".", "..", "a.b.c", "é.é.é", "x" * 4096, "eyJ.eyJ.eyJ", "\ud800.a.b"])
 def test_what_is_no_token_is_refused(tokens: SignedTokens, token: str) -> None:
     assert code_of(tokens, token) is Code.UNAUTHENTICATED
+
+
+def test_a_new_key_each_month_and_the_old_one_while_its_tokens_live(tmp_path: Path) -> None:
+    clock = ManualClock()
+    keys = TokenKeys(tmp_path, clock=clock, token_ms=TOKEN_MS)
+    tokens = SignedTokens(keys=keys, server_id=SERVER, clock=clock)
+    first, _ = keys.current
+    clock.advance(ms=ROTATE_MS - 1)
+    old = tokens.issue(user_id=USER, device_id=DEVICE, lifetime_ms=TOKEN_MS)
+    keys.rotate_if_due()
+    assert keys.current[0] == first
+    clock.advance(ms=1)
+    keys.rotate_if_due()
+    second, _ = keys.current
+    assert second != first
+    assert tokens.verify(old).user_id == USER
+    again = TokenKeys(tmp_path, clock=clock, token_ms=TOKEN_MS)
+    assert SignedTokens(keys=again, server_id=SERVER, clock=clock).verify(old).user_id == USER
+    clock.advance(ms=TOKEN_MS + 1)
+    keys.rotate_if_due()
+    assert keys.get(first) is None
+    assert [path.stem for path in tmp_path.iterdir()] == [second]
+
+
+def test_after_a_leak_no_token_of_before_is_good(tmp_path: Path) -> None:
+    clock = ManualClock()
+    before = SignedTokens(
+        keys=TokenKeys(tmp_path, clock=clock, token_ms=TOKEN_MS), server_id=SERVER, clock=clock
+    )
+    old = before.issue(user_id=USER, device_id=DEVICE, lifetime_ms=TOKEN_MS)
+    assert forget_token_keys(tmp_path) == 1
+    clock.advance(ms=1)
+    fresh = TokenKeys(tmp_path, clock=clock, token_ms=TOKEN_MS)
+    assert code_of(SignedTokens(keys=fresh, server_id=SERVER, clock=clock), old) is Code.UNAUTHENTICATED

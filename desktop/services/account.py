@@ -77,8 +77,7 @@ class AccountService(QObject):
             changed=self.people_touched,
         )
         self.calls.people = people
-        self.core.attach(link=link, people=people)
-        self.core.fetch_members = self.calls.fetch_members
+        self.core.attach(link=link, people=people, source=self.calls)
         self.core.fill(parts.loaded, parts.drafts)
         self._rebuild()
 
@@ -238,6 +237,12 @@ class AccountService(QObject):
 
     async def set_picture(self, data: bytes | None) -> None:
         await self.calls.set_picture(data)
+
+    async def delete(self, password: str) -> None:
+        await self.calls.delete_account(password)
+
+    async def delete_account_of(self, user_id: str) -> None:
+        await self.calls.delete_account_of(user_id)
 
     async def change_password(self, current: str, new: str) -> None:
         await self.calls.change_password(current, new)

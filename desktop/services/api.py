@@ -277,6 +277,14 @@ class Account(Protocol):
         """Own picture (PNG, JPEG or WebP up to 2 MiB), or None for initials."""
         ...
 
+    async def delete(self, password: str) -> None:
+        """One's own account, for good; sign out afterwards."""
+        ...
+
+    async def delete_account_of(self, user_id: str) -> None:
+        """Admin: of somebody who is gone."""
+        ...
+
     async def change_password(self, current: str, new: str) -> None:
         """Every other device is signed out."""
         ...

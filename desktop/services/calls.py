@@ -73,6 +73,10 @@ class Calls:
             after = page.next_after
         return members
 
+    async def fetch_head(self, room_id: str) -> Head:
+        """Where a room stands now."""
+        return await self.tokens.call(lambda token: self.client.get(f"/rooms/{room_id}", Head, token=token))
+
     # Rooms.
 
     async def search_people(self, query: str) -> Sequence[Person]:
@@ -173,6 +177,13 @@ class Calls:
         await self._call(
             lambda token: self.client.put_bytes("/users/me/avatar", data, token=token, media_type=media_type)
         )
+
+    async def delete_account(self, password: str) -> None:
+        body = rest.AccountDelete(password=password)
+        await self._call(lambda token: self.client.send("POST", "/users/me/delete", body, token=token))
+
+    async def delete_account_of(self, user_id: str) -> None:
+        await self._call(lambda token: self.client.send("DELETE", f"/users/{user_id}", token=token))
 
     async def change_password(self, current: str, new: str) -> None:
         body = rest.PasswordChange(current=current, new=new)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
 from common.errors import Code, ParleyError
@@ -14,7 +14,7 @@ from common.ids import new_id
 from common.protocol import pushes, requests
 from common.protocol.pushes import Push, RoomEvent
 from common.protocol.requests import Request
-from common.protocol.types import Member, Mention, User
+from common.protocol.types import Head, Member, Mention, User
 from common.text import body_problem
 from desktop.net.link import Link, Phase
 from desktop.net.problems import NetError
@@ -73,6 +73,18 @@ class Observer(Protocol):
     def link_touched(self, phase: Phase, reason: str) -> None: ...
 
 
+class RoomSource(Protocol):
+    """What the server tells of a room when it is asked; both raise ``NetError`` and ``ParleyError``."""
+
+    async def fetch_members(self, room_id: str) -> list[Member]:
+        """All members."""
+        ...
+
+    async def fetch_head(self, room_id: str) -> Head:
+        """Where it stands now."""
+        ...
+
+
 class Core:
     """State and use cases over the socket; REST is ``desktop.services.calls``."""
 
@@ -89,7 +101,7 @@ class Core:
         self.sync: StreamSync
         self.sender: Sender
         self.incoming = Incoming(self)
-        self.fetch_members: Callable[[str], Awaitable[list[Member]]]
+        self.source: RoomSource
         self._online = asyncio.Event()
         self._closed = False
         self._arriving: set[tuple[str, int]] = set()
@@ -98,8 +110,9 @@ class Core:
         self._timer: asyncio.TimerHandle | None = None
         self._receipt_timer: asyncio.TimerHandle | None = None
 
-    def attach(self, *, link: Link, people: People) -> None:
+    def attach(self, *, link: Link, people: People, source: RoomSource) -> None:
         """The parts that need this one first."""
+        self.source = source
         self.link = link
         self.people = people
         self.sync = StreamSync(worker=self.worker, link=link, me=self.me, applied=self._applied)
@@ -128,7 +141,7 @@ class Core:
         if room is None or room.members is not None or self.link.phase is not Phase.ONLINE:
             return
         try:
-            members = await self.fetch_members(room_id)
+            members = await self.source.fetch_members(room_id)
         except (NetError, ParleyError):
             if not quietly:
                 raise
@@ -291,10 +304,24 @@ class Core:
             self.save_users([event.user])
         if room.take(event, self.me, name):
             self.touch(event.room_id)
+            if room.mentions_unsure(event, self.me):
+                self.tasks.spawn(self._count_mentions(event.room_id), name="mentions")
             if isinstance(event, pushes.MessageNew) and event.message.author_id != self.me:
                 self._arriving.add((event.room_id, event.seq))
             if not isinstance(event, pushes.MessageNew) and room.members is None:
                 self.observer.members_touched(event.room_id)
+
+    async def _count_mentions(self, room_id: str) -> None:
+        """An unread message that mentioned somebody was changed: only the server knows the count now."""
+        try:
+            head = await self.source.fetch_head(room_id)
+        except (NetError, ParleyError) as problem:
+            log.debug("mentions not counted: %s", problem)
+            return
+        room = self.rooms.get(room_id)
+        if room is not None and head.seq == room.head.seq:
+            room.own_marks(head.delivered, head.read, unread=head.unread, mentions=head.mentions)
+            self.touch(room_id)
 
     # What the cache has done.
 

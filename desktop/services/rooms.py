@@ -70,6 +70,16 @@ class Room:
         self.head = head
         return True
 
+    def mentions_unsure(self, event: RoomEvent, me: str) -> bool:
+        """Whether an event may change how many unread messages mention one: it can't be told from here."""
+        match event:
+            case pushes.MessageEdited() if event.target > self.head.read:
+                return self.head.mentions > 0 or any(one.user_id in {me, None} for one in event.mentions)
+            case pushes.MessageDeleted() if event.target > self.head.read:
+                return self.head.mentions > 0
+            case _:
+                return False
+
     def own_marks(
         self, delivered: int, read: int, *, unread: int | None = None, mentions: int | None = None
     ) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, QRect
-from PySide6.QtTest import QTest
 
 from desktop.bootstrap import Desktop
 from desktop.services.state import SendState, ServiceError
 from desktop.views.conversation.view import ConversationView
 from tests.e2e.conftest import Drive
 from tests.e2e.windows import PATIENCE_S, conversation, host, messages, open_chat, write
+from tests.support.mouse import move
 from tests.support.wait import until
 
 
@@ -78,7 +78,7 @@ def test_the_bar_at_a_message_replies(tmp_path: Path, drive: Drive) -> None:
         at = view.list.visualRect(row).center()
         for step in range(2):
             gc.collect()
-            QTest.mouseMove(view.list.viewport(), at + QPoint(step, 0))
+            move(view.list.viewport(), at + QPoint(step, 0))
             await asyncio.sleep(0.01)
         await until(view.tools.isVisible, timeout_s=PATIENCE_S)
         assert view.list.rect().contains(view.tools.geometry())

@@ -17,7 +17,15 @@ from PySide6.QtCore import (
     QSize,
     Qt,
 )
-from PySide6.QtGui import QAbstractTextDocumentLayout, QColor, QFont, QPainter, QPalette, QPen
+from PySide6.QtGui import (
+    QAbstractTextDocumentLayout,
+    QColor,
+    QFont,
+    QPainter,
+    QPalette,
+    QPen,
+    QTextCharFormat,
+)
 from PySide6.QtWidgets import QAbstractScrollArea, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from desktop.models.timeline import BEFORE_ROLE, ITEM_ROLE
@@ -30,6 +38,8 @@ from desktop.ui.times import day
 from desktop.ui.tokens import RADIUS_BUBBLE, avatar_colour, readable
 from desktop.views.conversation import layout as place
 from desktop.views.conversation.layout import Fonts, Layout, lay_out
+from desktop.views.conversation.markdown import MessageDocument
+from desktop.views.conversation.selection import TextSelection, cursor_of
 from desktop.widgets.avatar import initials, paint_avatar, paint_picture
 
 _CACHE: Final = 400
@@ -63,6 +73,7 @@ class MessageDelegate(QStyledItemDelegate):
         self._view = view
         self._fonts = Fonts.make()
         self._layouts: OrderedDict[tuple[object, ...], Layout] = OrderedDict()
+        self.selection: TextSelection | None = None
         self.flash = ""
         """Key of the item that a jump led to."""
 
@@ -99,7 +110,10 @@ class MessageDelegate(QStyledItemDelegate):
             self._centred(painter, rect, item.text)
         else:
             focused = bool(option.state & QStyle.StateFlag.State_HasFocus)
-            self._message(painter, rect, item, grouped=place.grouped(item, before), focused=focused)
+            marked = None if self.selection is None else self.selection.stretch(index.row())
+            self._message(
+                painter, rect, item, grouped=place.grouped(item, before), focused=focused, marked=marked
+            )
         painter.restore()
 
     def hit(self, at: QPoint, rect: QRect, index: QModelIndex) -> Hit | None:
@@ -127,6 +141,30 @@ class MessageDelegate(QStyledItemDelegate):
         joined = place.grouped(item, before)
         made = self._layout(item, rect.width(), grouped=joined)
         return self._bubble(rect.adjusted(0, self._above(item, before), 0, 0), item, made, grouped=joined)
+
+    def document(self, index: QModelIndex, width: int) -> MessageDocument:
+        """The text of a message row."""
+        return self._made(index, width).document
+
+    def position_at(self, at: QPoint, rect: QRect, index: QModelIndex) -> int:
+        """The place in a message's text that is nearest to a point of the viewport."""
+        made = self._made(index, rect.width())
+        inside = at - self.bubble_of(rect, index).topLeft() - made.text
+        if inside.y() < 0:
+            return 0
+        return int(made.document.documentLayout().hitTest(QPointF(inside), Qt.HitTestAccuracy.FuzzyHit))
+
+    def over_text(self, at: QPoint, rect: QRect, index: QModelIndex) -> bool:
+        """Whether a point of the viewport is on a message's text."""
+        made = self._made(index, rect.width())
+        inside = at - self.bubble_of(rect, index).topLeft() - made.text
+        return QRectF(0, 0, made.document.idealWidth(), made.document.size().height()).contains(
+            QPointF(inside)
+        )
+
+    def _made(self, index: QModelIndex, width: int) -> Layout:
+        item: MessageItem = index.data(ITEM_ROLE)
+        return self._layout(item, width, grouped=place.grouped(item, index.data(BEFORE_ROLE)))
 
     def forget(self) -> None:
         """Colours or fonts changed."""
@@ -188,13 +226,20 @@ class MessageDelegate(QStyledItemDelegate):
         painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, line)
 
     def _message(
-        self, painter: QPainter, rect: QRect, item: MessageItem, *, grouped: bool, focused: bool
+        self,
+        painter: QPainter,
+        rect: QRect,
+        item: MessageItem,
+        *,
+        grouped: bool,
+        focused: bool,
+        marked: tuple[int, int] | None,
     ) -> None:
         t = tokens()
         made = self._layout(item, rect.width(), grouped=grouped)
         bubble = self._bubble(rect, item, made, grouped=grouped)
         ground = t.own if item.own else t.surface
-        edge = t.accent if focused else ground if item.own else t.line
+        edge = t.accent if focused or item.mentions_me else ground if item.own else t.line
         painter.setPen(QPen(QColor(edge), 2 if focused else 1))
         painter.setBrush(QColor(ground))
         shape = QRectF(bubble).adjusted(0.5, 0.5, -0.5, -0.5)
@@ -213,14 +258,24 @@ class MessageDelegate(QStyledItemDelegate):
             )
             painter.drawText(made.name, Qt.AlignmentFlag.AlignLeft, name)
         self._quote(painter, made, item)
-        self._text(painter, made, item)
+        self._text(painter, made, item, marked)
         self._chips(painter, made)
         self._meta(painter, made, item)
 
-    def _text(self, painter: QPainter, made: Layout, item: MessageItem) -> None:
+    def _text(
+        self, painter: QPainter, made: Layout, item: MessageItem, marked: tuple[int, int] | None
+    ) -> None:
         t = tokens()
         context = QAbstractTextDocumentLayout.PaintContext()
         context.palette.setColor(QPalette.ColorRole.Text, QColor(t.muted if item.deleted else t.text))
+        if marked is not None:
+            selection = QAbstractTextDocumentLayout.Selection()
+            selection.cursor = cursor_of(made.document, marked)
+            look = QTextCharFormat()
+            look.setBackground(QColor(t.accent))
+            look.setForeground(QColor(t.on_accent))
+            selection.format = look
+            context.selections = [selection]
         painter.save()
         painter.translate(made.text)
         made.document.documentLayout().draw(painter, context)

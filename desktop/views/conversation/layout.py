@@ -107,7 +107,8 @@ def text_width(item: MessageItem, width: int) -> int:
 def lay_out(item: MessageItem, width: int, *, grouped: bool, fonts: Fonts, tokens: Tokens) -> Layout:
     """Measure everything for a row of ``width`` pixels."""
     most = text_width(item, width)
-    document = MessageDocument(shown_body(item), tokens, erased=item.deleted)
+    names = [item.body[one.start : one.start + one.len] for one in item.mentions]
+    document = MessageDocument(shown_body(item), tokens, erased=item.deleted, names=names)
     document.setTextWidth(most)
     text_wide = min(most, round(document.idealWidth()) + 1)
     small = QFontMetrics(fonts.small)

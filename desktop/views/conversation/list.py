@@ -14,6 +14,7 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QResizeEvent,
+    QTextCursor,
 )
 from PySide6.QtWidgets import QAbstractItemView, QListView
 
@@ -24,7 +25,8 @@ from desktop.ui.i18n import tr
 from desktop.ui.theme import tokens
 from desktop.ui.tokens import RADIUS_BUBBLE
 from desktop.views.conversation.delegate import Hit, MessageDelegate
-from desktop.views.conversation.markdown import host_of
+from desktop.views.conversation.markdown import MessageDocument, host_of
+from desktop.views.conversation.selection import Spot, TextSelection
 
 _NEAR_EDGE: Final = 400
 _AT_END: Final = 2
@@ -54,6 +56,7 @@ class MessageList(QListView):
         self._timeline = timeline
         self.rows = TimelineModel(timeline, self)
         self._painter = MessageDelegate(timeline, self)
+        self.selection = self._painter.selection = TextSelection(self.rows)
         self.following = True
         self._landed = False
         self._anchor: tuple[str, int] | None = None
@@ -229,9 +232,72 @@ class MessageList(QListView):
 
     # Mouse and keys.
 
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        super().mousePressEvent(event)
+        if event.button() is Qt.MouseButton.LeftButton:
+            self.selection.clear()
+            spot = self._spot(event.position().toPoint())
+            if spot is not None:
+                self.selection.begin(spot)
+            self.viewport().update()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Marks the word under the mouse."""
+        index = self.indexAt(event.position().toPoint())
+        spot = self._spot(event.position().toPoint())
+        if spot is not None:
+            cursor = QTextCursor(self._painter.document(index, self.visualRect(index).width()))
+            cursor.setPosition(spot.position)
+            cursor.select(QTextCursor.SelectionType.WordUnderCursor)
+            self.selection.begin(Spot(spot.key, cursor.selectionStart()))
+            self.selection.extend(Spot(spot.key, cursor.selectionEnd()))
+            self.viewport().update()
+
+    def _mark_to(self, at: QPoint) -> None:
+        """The mouse moves with its button down; beyond an edge the list scrolls along."""
+        high, bar = self.viewport().height(), self.verticalScrollBar()
+        beyond = at.y() if at.y() < 0 else max(0, at.y() - high)
+        if beyond:
+            bar.setValue(bar.value() + beyond)
+        inside = QPoint(at.x(), max(1, min(high - 2, at.y())))
+        spot = self._spot(inside)
+        if spot is not None:
+            self.selection.extend(spot)
+        self.viewport().update()
+
+    def _spot(self, at: QPoint) -> Spot | None:
+        index = self.indexAt(at)
+        item = index.data(ITEM_ROLE) if index.isValid() else None
+        if not isinstance(item, MessageItem):
+            return None
+        return Spot(item.key, self._painter.position_at(at, self.visualRect(index), index))
+
+    def marked_text(self) -> str:
+        """What is marked, to copy; empty where nothing is."""
+        if self.selection.empty:
+            return ""
+
+        def document(row: int) -> MessageDocument:
+            index = self.rows.index(row)
+            return self._painter.document(index, self.visualRect(index).width())
+
+        return self.selection.text(document)
+
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        found = self._hit(event.position().toPoint())
-        shape = Qt.CursorShape.PointingHandCursor if found is not None else Qt.CursorShape.ArrowCursor
+        at = event.position().toPoint()
+        if event.buttons() & Qt.MouseButton.LeftButton and self.selection.begun:
+            self._mark_to(at)
+            return
+        found = self._hit(at)
+        index = self.indexAt(at)
+        if found is not None:
+            shape = Qt.CursorShape.PointingHandCursor
+        elif isinstance(index.data(ITEM_ROLE) if index.isValid() else None, MessageItem) and (
+            self._painter.over_text(at, self.visualRect(index), index)
+        ):
+            shape = Qt.CursorShape.IBeamCursor
+        else:
+            shape = Qt.CursorShape.ArrowCursor
         self.viewport().setCursor(shape)
         self.viewport().setToolTip(host_of(found.link) if found is not None and found.link else "")
         self._hover(event.position().toPoint())
@@ -261,7 +327,7 @@ class MessageList(QListView):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         super().mouseReleaseEvent(event)
-        if event.button() is Qt.MouseButton.LeftButton:
+        if event.button() is Qt.MouseButton.LeftButton and self.selection.empty:
             found = self._hit(event.position().toPoint())
             if found is not None:
                 self.hit.emit(found)
@@ -281,6 +347,8 @@ class MessageList(QListView):
         item = self.currentIndex().data(ITEM_ROLE) if self.currentIndex().isValid() else None
         if event.key() == Qt.Key.Key_Escape:
             self.leave_wanted.emit()
+        elif event.matches(QKeySequence.StandardKey.Copy) and (marked := self.marked_text()):
+            self.copy_wanted.emit(marked)
         elif event.matches(QKeySequence.StandardKey.Copy) and isinstance(item, MessageItem):
             self.copy_wanted.emit(item.body)
         else:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from PySide6.QtCore import QObject, QUrl
-from PySide6.QtGui import QColor, QFont, QTextBlockFormat, QTextCursor, QTextDocument, QTextOption
+from PySide6.QtGui import (
+    QColor,
+    QFont,
+    QTextBlockFormat,
+    QTextCharFormat,
+    QTextCursor,
+    QTextDocument,
+    QTextOption,
+)
 
 from desktop.ui.tokens import Tokens
 
@@ -39,6 +48,13 @@ def has_markup(body: str) -> bool:
     return _MARKUP.search(body) is not None
 
 
+def code_blocks(body: str) -> list[str]:
+    """The texts of its fenced blocks."""
+    if "```" not in body and "~~~" not in body:
+        return []
+    return [token.content.rstrip("\n") for token in _parser().parse(body) if token.type == "fence"]
+
+
 def to_html(body: str) -> str:
     """Every character of ``body`` is text unless the subset gives it a meaning; images have none."""
     return str(_parser().render(body))
@@ -58,9 +74,15 @@ class MessageDocument(QTextDocument):
     """A message's text, laid out; it refuses to load anything that it names."""
 
     def __init__(
-        self, body: str, tokens: Tokens, parent: QObject | None = None, *, erased: bool = False
+        self,
+        body: str,
+        tokens: Tokens,
+        parent: QObject | None = None,
+        *,
+        erased: bool = False,
+        names: Sequence[str] = (),
     ) -> None:
-        """``erased``: a placeholder, which is no markup."""
+        """``erased``: a placeholder, which is no markup. ``names``: mentions as they stand in the body."""
         super().__init__(parent)
         font = QFont()
         font.setPixelSize(BODY_PX)
@@ -86,10 +108,24 @@ class MessageDocument(QTextDocument):
         cursor = QTextCursor(self)
         cursor.select(QTextCursor.SelectionType.Document)
         cursor.mergeBlockFormat(block)
+        self._mark(names, tokens)
 
     def loadResource(self, type: int, name: QUrl | str) -> object:  # noqa: A002 - Qt's names
         """Nothing, ever (libraries.md, trap 10)."""
         return None
+
+    def _mark(self, names: Sequence[str], tokens: Tokens) -> None:
+        """Mentions in the accent colour. They stand in order, so each is looked for after the one before."""
+        look = QTextCharFormat()
+        look.setForeground(QColor(tokens.accent))
+        look.setFontWeight(QFont.Weight.DemiBold)
+        cursor = QTextCursor(self)
+        for name in names:
+            found = self.find(name, cursor, QTextDocument.FindFlag.FindCaseSensitively)
+            if not found.isNull():
+                found.mergeCharFormat(look)
+                found.clearSelection()
+                cursor = found
 
     def last_line_width(self) -> int:
         """Pixels of text in the last line."""

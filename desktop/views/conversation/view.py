@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import shiboken6
@@ -10,18 +11,21 @@ from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
+from common.protocol.types import Mention
 from desktop.services.api import Account, Timeline
-from desktop.services.state import MessageItem, RoomItem, SendState, ServiceError
+from desktop.services.mentions import find_mentions
+from desktop.services.state import MessageItem, Person, RoomItem, SendState, ServiceError
 from desktop.ui.i18n import tr
 from desktop.views.context import Context
+from desktop.views.conversation.complete import Completions
 from desktop.views.conversation.composer import ComposerBox
 from desktop.views.conversation.delegate import Hit
 from desktop.views.conversation.emoji import QUICK, EmojiPicker, remember
 from desktop.views.conversation.list import MessageList
-from desktop.views.conversation.markdown import opens
+from desktop.views.conversation.markdown import code_blocks, opens
 from desktop.views.conversation.parts import DownButton, Header, HoverBar, Strip, typing_words
 from desktop.views.forms import Message
-from desktop.views.kit import Elided
+from desktop.views.kit import Elided, plain_label
 
 
 class ConversationView(QWidget):
@@ -53,6 +57,12 @@ class ConversationView(QWidget):
         self.problem.setContentsMargins(24, 4, 24, 0)
         self.box = ComposerBox(context.settings)
         self.composer = self.box.composer
+        self.completions = Completions(self.composer, context.settings, self._people)
+        self.completions.setParent(self)
+        self._closed = plain_label(
+            tr("This account was deleted. What was written can still be read."), kind="muted", wrap=True
+        )
+        self._closed.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.composer.setPlaceholderText(tr("Message {title}").format(title=room.title))
         self.composer.setPlainText(account.draft(room.room_id))
         self._lay_out()
@@ -63,6 +73,9 @@ class ConversationView(QWidget):
         """Title, members or who is writing may have changed."""
         self.header.show_room(room)
         self._typing.set_text(typing_words(room))
+        gone = room.peer is not None and room.peer.deleted
+        self.box.setVisible(not gone)
+        self._closed.setVisible(gone)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -94,6 +107,7 @@ class ConversationView(QWidget):
         bottom = QHBoxLayout()
         bottom.setContentsMargins(20, 6, 20, 16)
         bottom.addWidget(self.box)
+        bottom.addWidget(self._closed)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -165,7 +179,7 @@ class ConversationView(QWidget):
                 self._spawn(self._save(self._editing, text))
             return
         try:
-            self.timeline.send(text, reply_to=self._reply_to)
+            self.timeline.send(text, reply_to=self._reply_to, mentions=self._mentions(text))
         except ServiceError as problem:
             self.problem.say(problem.text)
             return
@@ -177,13 +191,20 @@ class ConversationView(QWidget):
     async def _save(self, seq: int, text: str) -> None:
         """What was typed stays until the server took it."""
         try:
-            await self.timeline.edit(seq, text)
+            await self.timeline.edit(seq, text, mentions=self._mentions(text))
         finally:
             self._saving = False
         # Meanwhile the person may have gone on to another edit or a reply: that is theirs to keep.
         if shiboken6.isValid(self) and self._editing == seq:
             self.problem.quiet()
             self._cancel()
+
+    def _people(self) -> list[Person]:
+        """Who can be named here."""
+        return [member.person for member in self._account.members(self.room_id)]
+
+    def _mentions(self, text: str) -> list[Mention]:
+        return find_mentions(text, self._people())
 
     def _typed(self) -> None:
         if self._editing is not None:
@@ -245,6 +266,8 @@ class ConversationView(QWidget):
             offer(tr("Reply"), lambda: self._reply(item))
         if not item.deleted:
             offer(tr("Copy"), lambda: _copy(item.body))
+            for code in code_blocks(item.body):
+                offer(tr("Copy code"), partial(_copy, code))
         if seq is not None and item.own and not item.deleted:
             offer(tr("Edit"), lambda: self._edit(item))
             offer(tr("Delete for everyone"), lambda: self._spawn(self.timeline.delete(seq)))

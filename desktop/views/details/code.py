@@ -1,4 +1,4 @@
-"""A reset code for somebody who forgot their password."""
+"""What an admin of the server does for others: a reset code, the end of an account."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from desktop.services.api import Account
 from desktop.services.state import Person
 from desktop.ui.i18n import tr
+from desktop.views.ask import ask
 from desktop.views.context import Context
 from desktop.views.forms import Message, button
 from desktop.views.kit import plain_label
@@ -43,3 +44,18 @@ async def show_reset_code(context: Context, account: Account, person: Person) ->
     """Ask the server for one, as its admin, and show it: it is told this once."""
     code = await account.reset_code(person.user_id)
     context.shell.show_panel(Panel(tr("Reset code"), ResetCode(person, code)))
+
+
+def ask_to_delete(context: Context, account: Account, person: Person) -> None:
+    """The account of somebody who is gone."""
+    words = tr(
+        '{name} can no longer sign in and is shown as "Deleted user". What they wrote stays. '
+        "This can't be undone."
+    )
+    ask(
+        context,
+        tr("Delete the account of {name}?").format(name=person.name),
+        words.format(name=person.name),
+        do=tr("Delete account"),
+        job=lambda: account.delete_account_of(person.user_id),
+    )

@@ -16,7 +16,7 @@ from desktop.services.state import MemberItem, RoomItem
 from desktop.ui.i18n import tr
 from desktop.views.ask import ask
 from desktop.views.context import Context
-from desktop.views.details.code import show_reset_code
+from desktop.views.details.code import ask_to_delete, show_reset_code
 from desktop.views.details.rights import may_remove, roles_to_give
 from desktop.views.entries import ROW, Entry, EntryList, person_entry
 
@@ -91,6 +91,9 @@ class MemberList(EntryList):
             offer(_offer_words(role), partial(self._give, room, member, role))
         if self._account.info.me.admin and not member.me:
             offer(tr("Reset code…"), lambda: self._run(show_reset_code(self._context, self._account, person)))
+        if self._account.info.me.admin and not member.me and not person.admin:
+            menu.addSeparator()
+            offer(tr("Delete account…"), lambda: ask_to_delete(self._context, self._account, person))
         if may_remove(room, member):
             menu.addSeparator()
             offer(tr("Remove from the room…"), lambda: self._remove(room, member))

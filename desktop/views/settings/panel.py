@@ -9,6 +9,7 @@ from desktop.ui.i18n import tr
 from desktop.views.context import Context
 from desktop.views.overlay import Panel
 from desktop.views.settings.appearance import AppearanceSection
+from desktop.views.settings.deletion import DeletionSection
 from desktop.views.settings.profile import ProfileSection
 from desktop.views.settings.security import DevicesSection, PasswordSection
 from desktop.views.settings.server import ServerSection
@@ -27,6 +28,7 @@ def settings_panel(context: Context, account: Account) -> Panel:
         DevicesSection(context, account),
         ServerSection(context, account),
         SignOutSection(context, account),
+        DeletionSection(context, account),
     )
     for number, section in enumerate(sections):
         if number:

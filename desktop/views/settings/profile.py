@@ -16,6 +16,7 @@ from desktop.ui.tokens import AVATARS
 from desktop.views.context import Context
 from desktop.views.forms import Field, Form, button
 from desktop.views.kit import Avatar, plain_label
+from desktop.views.settings.picture import PictureRow
 
 _AVATAR: Final = 64
 _SWATCH: Final = 28
@@ -74,7 +75,7 @@ class ProfileSection(Form):
         self.column.addWidget(plain_label(tr("Profile"), kind="heading"))
         self.column.addWidget(plain_label(f"@{me.username}", kind="muted"))
         self.column.addLayout(row)
-        for part in (self.name, self.about, self.message, self.save):
+        for part in (PictureRow(context, account), self.name, self.about, self.message, self.save):
             self.column.addWidget(part)
         self.submits(self.save, self.name, self.about, busy=tr("Saving…"))
         account.changed.connect(self._show)

@@ -55,6 +55,24 @@ def member(user_id: str) -> Member:
     return Member(User(user_id, "name", "Name"), Role.MEMBER, 1, 10, 10)
 
 
+def test_a_changed_unread_message_makes_the_count_of_mentions_unsure() -> None:
+    one = room()
+    named = [Mention(0, 3, ME)]
+    edited = pushes.MessageEdited(ROOM, 12, 11, "text", 2, named)
+    plain = pushes.MessageEdited(ROOM, 12, 11, "text", 2)
+    deleted = pushes.MessageDeleted(ROOM, 12, 11, BOB)
+    one.take(new(11, BOB), ME, "Bob")
+    assert one.mentions_unsure(edited, ME)
+    assert not one.mentions_unsure(plain, ME)
+    assert not one.mentions_unsure(deleted, ME)
+    one.take(new(12, BOB, mentions=named), ME, "Bob")
+    assert one.head.mentions == 1
+    assert one.mentions_unsure(plain, ME)
+    assert one.mentions_unsure(deleted, ME)
+    one.own_marks(12, 12, unread=0)
+    assert not one.mentions_unsure(edited, ME)
+
+
 def test_messages_of_others_are_unread_and_an_own_one_reads_them() -> None:
     one = room()
     one.take(new(11, BOB), ME, "Bob")

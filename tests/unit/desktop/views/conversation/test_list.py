@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtGui import QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.views.conversation.list import MessageList
 from tests.support.fake_timeline import FakeTimeline, message, notice
+from tests.support.mouse import move
 
 MANY = 60
 
@@ -180,3 +182,52 @@ def test_a_jump_shows_the_message_for_a_moment(qtbot: QtBot, window: QWidget) ->
     assert view._painter.flash == "m3"
     qtbot.waitUntil(lambda: not view._painter.flash)
     assert not view.show_seq(999)
+
+
+def drag(view: MessageList, start: QPoint, end: QPoint) -> None:
+    """With the left button, as a person does."""
+    port = view.viewport()
+    QTest.mousePress(port, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start)
+    move(port, end, held=True)
+    QTest.mouseRelease(port, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, end)
+
+
+def text_box(view: MessageList, key: str) -> QRect:
+    """Where the text of a message is, roughly: the inside of its bubble."""
+    index = view.rows.index(view.rows.row_of_key(key))
+    return view._painter.bubble_of(view.visualRect(index), index).adjusted(13, 9, -13, -9)
+
+
+def test_text_is_marked_within_a_message_and_across_several(qtbot: QtBot, window: QWidget) -> None:
+    items = [message(1, "The first words"), message(2, "All of it"), message(3, "and the last", own=True)]
+    view = shown(qtbot, window, FakeTimeline(items))
+    copied: list[str] = []
+    view.copy_wanted.connect(copied.append)
+    second = text_box(view, "m2")
+    drag(view, second.topLeft() + QPoint(0, 4), second.topRight() + QPoint(200, 4))
+    assert view.marked_text() == "All of it"
+    QTest.keySequence(view, QKeySequence.StandardKey.Copy)
+    assert copied == ["All of it"]
+    first = text_box(view, "m1")
+    third = text_box(view, "m3")
+    drag(view, third.topRight() + QPoint(10, 6), first.topLeft() + QPoint(0, 26))
+    assert view.marked_text().splitlines() == [
+        "Dario Lang: The first words",
+        "Dario Lang: All of it",
+        "Mira Rossi: and the last",
+    ]
+    assert not view.grab().isNull()
+    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=second.center())
+    assert view.marked_text() == ""
+
+
+def test_a_double_click_marks_a_word_and_it_stays_while_history_loads(qtbot: QtBot, window: QWidget) -> None:
+    timeline = FakeTimeline([message(5, "Supercalifragilistic")])
+    view = shown(qtbot, window, timeline)
+    box = text_box(view, "m5")
+    at = box.topLeft() + QPoint(30, 26)
+    QTest.mousePress(view.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    QTest.mouseDClick(view.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    assert view.marked_text() == "Supercalifragilistic"
+    timeline.add_before(message(4))
+    assert view.marked_text() == "Supercalifragilistic"

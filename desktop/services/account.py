@@ -24,7 +24,7 @@ from desktop.services.calls import Calls
 from desktop.services.coalesce import Coalescer
 from desktop.services.core import Core
 from desktop.services.people import People
-from desktop.services.rooms import room_item
+from desktop.services.rooms import member_items, room_item
 from desktop.services.state import (
     AccountItem,
     DeviceItem,
@@ -149,14 +149,7 @@ class AccountService(QObject):
         if room.members is None:
             self.tasks.spawn(self.core.load_members(room_id, quietly=True), name="members")
             return []
-        return [
-            MemberItem(
-                person=self.core.people.person(member.user.id),
-                role=member.role,
-                me=member.user.id == self.core.me,
-            )
-            for member in room.members
-        ]
+        return member_items(room, people=self.core.people)
 
     def draft(self, room_id: str) -> str:
         room = self.core.rooms.get(room_id)

@@ -125,7 +125,7 @@ class Core:
         self.incoming.epoch = loaded.epoch
         self.people.put(loaded.users)
         for head in loaded.heads:
-            room = Room(head, tail=loaded.tails.get(head.room_id))
+            room = Room(head, self.me, tail=loaded.tails.get(head.room_id))
             room.draft = loaded.drafts.get(head.room_id, "")
             self.rooms[head.room_id] = room
         for draft in drafts:
@@ -302,9 +302,9 @@ class Core:
             name = self.people.person(event.message.author_id).name
         elif isinstance(event, pushes.RoomJoined):
             self.save_users([event.user])
-        if room.take(event, self.me, name):
+        if room.take(event, name):
             self.touch(event.room_id)
-            if room.mentions_unsure(event, self.me):
+            if room.mentions_unsure(event):
                 self.tasks.spawn(self._count_mentions(event.room_id), name="mentions")
             if isinstance(event, pushes.MessageNew) and event.message.author_id != self.me:
                 self._arriving.add((event.room_id, event.seq))

@@ -76,7 +76,7 @@ class Incoming:
 
     def _on_marks(self, push: pushes.Marks) -> None:
         if (room := self._core.rooms.get(push.room_id)) is not None:
-            room.take_marks(push, self._core.me)
+            room.take_marks(push)
             self._marks(push.room_id)
 
     def _on_min_marks(self, push: pushes.MinMarks) -> None:
@@ -95,6 +95,7 @@ class Incoming:
 
     def _on_welcome(self, push: pushes.Welcome) -> None:
         self._account_seq = push.account_seq
+        self._core.receipts.interval_s = push.limits.receipts_interval_ms / 1_000
         self._core.save_users([push.user])
         if push.history_epoch != self.epoch:
             self.epoch = push.history_epoch
@@ -128,7 +129,7 @@ class Incoming:
     def _take_head(self, head: Head) -> None:
         room = self._core.rooms.get(head.room_id)
         if room is None:
-            self._core.rooms[head.room_id] = Room(head)
+            self._core.rooms[head.room_id] = Room(head, self._core.me)
         else:
             before = room.head
             room.head = head

@@ -1,16 +1,18 @@
-"""Sans-I/O: own watermarks on their way to the server, at most one receipt a second and room."""
+"""Sans-I/O: own watermarks on their way to the server, at most one receipt an interval and room."""
 
 from __future__ import annotations
 
 from typing import Final
 
-INTERVAL_S: Final = 1.0
+_INTERVAL_S: Final = 1.0
 
 
 class Receipts:
     """Marks that grew and were not sent yet."""
 
     def __init__(self) -> None:
+        self.interval_s = _INTERVAL_S
+        """As the server wants it."""
         self._marks: dict[str, tuple[int, int]] = {}
         self._sent_at: dict[str, float] = {}
         self._sent: dict[str, tuple[int, int]] = {}
@@ -28,7 +30,9 @@ class Receipts:
 
     def take_due(self, now: float) -> list[tuple[str, int, int]]:
         """Receipts to send now: room, delivered, read."""
-        due = [room for room in self._marks if self._sent_at.get(room, -INTERVAL_S) + INTERVAL_S <= now]
+        due = [
+            room for room in self._marks if self._sent_at.get(room, -self.interval_s) + self.interval_s <= now
+        ]
         taken = []
         for room in due:
             marks = self._sent[room] = self._marks.pop(room)
@@ -38,7 +42,10 @@ class Receipts:
 
     def next_time(self) -> float | None:
         """When the next one is due."""
-        return min((self._sent_at.get(room, -INTERVAL_S) + INTERVAL_S for room in self._marks), default=None)
+        return min(
+            (self._sent_at.get(room, -self.interval_s) + self.interval_s for room in self._marks),
+            default=None,
+        )
 
     def forget(self, room_id: str) -> None:
         """One is no member any more."""

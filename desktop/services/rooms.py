@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
 from common.limits import SMALL_ROOM_MEMBERS
 from common.protocol import pushes
 from common.protocol.pushes import RoomEvent
-from common.protocol.types import Head, Member, Message, Preview, RoomKind
+from common.protocol.types import Head, Member, Message, Preview, Role, RoomKind
 from common.text import excerpt
 from desktop.services.people import People
-from desktop.services.state import RoomItem, SendState
+from desktop.services.state import MemberItem, RoomItem, SendState
 from desktop.services.words import tr
 from desktop.storage.outbox import Draft
 
 _replace = msgspec.structs.replace
+_RANK: Final = {Role.OWNER: 0, Role.ADMIN: 1, Role.MEMBER: 2}
 
 
 @dataclass(slots=True, eq=False)
@@ -24,6 +26,8 @@ class Room:
     """One room. ``head`` is what the server said, moved on by every push since."""
 
     head: Head
+    me: str
+    """Whose view of the room this is."""
     tail: tuple[int, int] | None = None
     """The last contiguous stretch in the cache."""
     wanted: int = 0
@@ -41,7 +45,7 @@ class Room:
         preview = self.head.preview
         return self.head.created_at_ms if preview is None else preview.sent_at_ms
 
-    def take(self, event: RoomEvent, me: str, name: str) -> bool:
+    def take(self, event: RoomEvent, name: str) -> bool:
         """Move the head on by a live event. Whether it was new (not in the head already)."""
         head = self.head
         if event.seq <= head.seq:
@@ -50,7 +54,7 @@ class Room:
         head = _replace(head, seq=event.seq)
         match event:
             case pushes.MessageNew():
-                head = self._with_message(head, event.message, me, name)
+                head = self._with_message(head, event.message, name)
             case pushes.MessageEdited() if head.preview is not None and head.preview.seq == event.target:
                 head = _replace(head, preview=_replace(head.preview, excerpt=excerpt(event.body)))
             case pushes.MessageDeleted() if head.preview is not None and head.preview.seq == event.target:
@@ -64,17 +68,18 @@ class Room:
                     history=event.history or head.history,
                 )
             case pushes.RoomJoined() | pushes.RoomLeft() | pushes.RoomRemoved() | pushes.RoomRole():
-                head = self._with_membership(head, event, me)
+                head = self._with_membership(head, event)
             case _:
                 pass
         self.head = head
+        self._lowest()
         return True
 
-    def mentions_unsure(self, event: RoomEvent, me: str) -> bool:
+    def mentions_unsure(self, event: RoomEvent) -> bool:
         """Whether an event may change how many unread messages mention one: it can't be told from here."""
         match event:
             case pushes.MessageEdited() if event.target > self.head.read:
-                return self.head.mentions > 0 or any(one.user_id in {me, None} for one in event.mentions)
+                return self.head.mentions > 0 or any(one.user_id in {self.me, None} for one in event.mentions)
             case pushes.MessageDeleted() if event.target > self.head.read:
                 return self.head.mentions > 0
             case _:
@@ -92,22 +97,27 @@ class Room:
             unread=head.unread if unread is None else unread,
             mentions=head.mentions if mentions is None else mentions,
         )
+        self._lowest()
 
-    def take_marks(self, marks: pushes.Marks, me: str) -> None:
+    def take_marks(self, marks: pushes.Marks) -> None:
         """A member's marks grew: the minimum follows where every member's are known."""
         before = self.marks.get(marks.user_id, (0, 0))
         self.marks[marks.user_id] = (max(before[0], marks.delivered), max(before[1], marks.read))
-        if marks.user_id == me:
+        if marks.user_id == self.me:
             self.own_marks(marks.delivered, marks.read)
+        self._lowest()
+
+    def _lowest(self) -> None:
+        """The minimum of everyone's marks, one's own among them, as the server counts it."""
         if self.head.kind is RoomKind.DIRECT:
-            # Two people: one's own mark never holds an own message back, sending moves it.
-            others = [found for user, found in self.marks.items() if user != me]
+            others = [found for user, found in self.marks.items() if user != self.me]
         elif self.members is not None and all(m.user.id in self.marks for m in self.members):
-            others = [self.marks[m.user.id] for m in self.members if m.user.id != me]
+            others = [self.marks[m.user.id] for m in self.members if m.user.id != self.me]
         else:
             others = []
         if others:
-            self.take_min(min(one[0] for one in others), min(one[1] for one in others))
+            every = [*others, (self.head.delivered, self.head.read)]
+            self.take_min(min(one[0] for one in every), min(one[1] for one in every))
 
     def take_min(self, delivered: int, read: int) -> None:
         """The lowest marks grew."""
@@ -129,6 +139,7 @@ class Room:
                         max(before[0], member.delivered),
                         max(before[1], member.read),
                     )
+        self._lowest()
 
     def send_state(self, seq: int) -> SendState:
         """The tick of an own message."""
@@ -136,10 +147,12 @@ class Room:
             return SendState.READ
         return SendState.DELIVERED if seq <= self.head.min_delivered else SendState.SENT
 
-    def _with_message(self, head: Head, message: Message, me: str, name: str) -> Head:
-        own = message.author_id == me
+    def _with_message(self, head: Head, message: Message, name: str) -> Head:
+        own = message.author_id == self.me
+        # Sending moves the sender's marks, and nothing else tells of it.
+        self.marks[message.author_id] = (message.seq, message.seq)
         self.typing.pop(message.author_id, None)
-        mentioned = any(one.user_id in {me, None} for one in message.mentions)
+        mentioned = any(one.user_id in {self.me, None} for one in message.mentions)
         return _replace(
             head,
             msg_no=message.msg_no,
@@ -161,16 +174,24 @@ class Room:
         self,
         head: Head,
         event: pushes.RoomJoined | pushes.RoomLeft | pushes.RoomRemoved | pushes.RoomRole,
-        me: str,
     ) -> Head:
         self.members = None
         if isinstance(event, pushes.RoomRole):
-            return _replace(head, role=event.role) if event.user_id == me else head
+            return _replace(head, role=event.role) if event.user_id == self.me else head
         if isinstance(event, pushes.RoomJoined):
             self.marks[event.user.id] = (event.seq, event.seq)
             return _replace(head, member_count=head.member_count + 1)
         self.marks.pop(event.user_id, None)
         return _replace(head, member_count=max(0, head.member_count - 1))
+
+
+def member_items(room: Room, *, people: People) -> list[MemberItem]:
+    """The members of a room as the server lists them; names and roles may have changed since it did."""
+    found = [
+        MemberItem(person=people.person(member.user.id), role=member.role, me=member.user.id == room.me)
+        for member in room.members or ()
+    ]
+    return sorted(found, key=lambda one: (_RANK[one.role], one.person.name.casefold(), one.person.user_id))
 
 
 def room_item(room: Room, *, people: People, me: str, waiting: Draft | None) -> RoomItem:

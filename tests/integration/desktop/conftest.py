@@ -72,7 +72,7 @@ class Place:
         self.url = ""
 
     async def start(self) -> None:
-        limits = Limits(messages_per_second=0, requests_per_second=0)
+        limits = Limits(messages_per_second=0, requests_per_second=0, receipts_interval_ms=50)
         settings = Settings(data=self._folder / "server", port=self._port, tls=self._tls, limits=limits)
         self._server = Server(settings)
         await self._server.start()

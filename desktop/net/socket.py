@@ -122,7 +122,9 @@ def _explain_one(cause: BaseException, address: Address) -> NetError | None:
         case NoIdentityError():
             found = NotParleyError(f"What answers at {where} is not a Parley server.")
         case ssl.SSLError():
-            found = NotParleyError(f"What answers at {where} does not speak Parley's encryption.")
+            found = NotParleyError(
+                f"What answers at {where} is not a Parley server: it does not speak Parley's encryption."
+            )
         case socket.gaierror():
             found = UnreachableError(f'There is no computer named "{address.host}" here. Check the address.')
         case ConnectionRefusedError():

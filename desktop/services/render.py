@@ -46,7 +46,7 @@ class Renderer:
             state=SendState.WAITING if draft.error is None else SendState.FAILED,
             reply=reply,
             mentions=draft.mentions,
-            error=draft.error,
+            error=draft.error or draft.hindrance,
         )
 
     def concerns(self, row: Row, user_ids: set[str]) -> bool:

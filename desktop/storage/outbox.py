@@ -14,17 +14,22 @@ from typing import Final
 
 import msgspec
 
-from common.errors import RETRYABLE, ParleyError
+from common.errors import RETRYABLE, Code, ParleyError
 from common.protocol.types import Mention
 
 RETRY_S: Final = 1.0
 RETRY_MAX_S: Final = 30.0
+_TOLD: Final = frozenset({Code.STORAGE_FULL, Code.UNAVAILABLE})
+"""A person may have to do something; the other reasons to wait pass by themselves."""
 _mentions: Final = msgspec.json.Decoder(list[Mention])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """One message in the outbox. ``error`` is set when it failed for good."""
+    """One message in the outbox. ``error`` is set when it failed for good.
+
+    ``hindrance``: why it waits though one is online; not stored, the next try may find it gone.
+    """
 
     room_id: str
     client_msg_id: str
@@ -33,6 +38,7 @@ class Draft:
     reply_to: int | None = None
     mentions: tuple[Mention, ...] = ()
     error: str | None = None
+    hindrance: str | None = None
 
 
 def load_outbox(db: sqlite3.Connection) -> list[Draft]:
@@ -175,6 +181,8 @@ class Outbox:
             if refusal.retry_after_ms is not None:
                 wait = refusal.retry_after_ms / 1000
             self._hold[room_id] = now + wait
+            if refusal.code in _TOLD:
+                entry.draft = replace(entry.draft, hindrance=refusal.message)
             return None
         self._release(room_id)
         entry.draft = replace(entry.draft, error=refusal.message)
@@ -193,6 +201,7 @@ class Outbox:
         for room in self._rooms.values():
             for entry in room.values():
                 entry.sent = False
+                entry.draft = replace(entry.draft, hindrance=None)
         self._hold.clear()
         self._refusals.clear()
 

@@ -127,9 +127,7 @@ async def test_a_server_says_who_it_is(url: str) -> None:
 
 async def test_two_people_talk_and_a_late_one_catches_up(url: str) -> None:
     mira, dario = await register(url, "mira"), await register(url, "dario")
-    status, room = await call(
-        url, "POST", "/rooms/direct", mira["access_token"], user_id=dario["user"]["id"]
-    )
+    status, room = await call(url, "POST", "/rooms/direct", mira["access_token"], user_id=dario["user"]["id"])
     assert (status, room["kind"], room["peer"]["username"]) == (200, "direct", "dario")
     room_id = room["room_id"]
     async with opened(url, mira) as (a, _), opened(url, dario) as (b, heads):

@@ -17,6 +17,8 @@ Drive = Callable[[Callable[[], Awaitable[None]]], None]
 @pytest.fixture
 def drive(qapp: QApplication) -> Iterator[Drive]:
     """Runs a coroutine on the loop that the windows use."""
+    # As the program itself: a story goes on after its last window.
+    qapp.setQuitOnLastWindowClosed(False)
     loop = qasync.QEventLoop(qapp, already_running=False)
     asyncio.set_event_loop(loop)
 

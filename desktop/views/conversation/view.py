@@ -45,6 +45,7 @@ class ConversationView(QWidget):
         self._reply_to: int | None = None
         self._editing: int | None = None
         self._saving = False
+        self._hindrance = ""
         self.header = Header()
         self.back = self.header.back
         self.list = MessageList(self.timeline)
@@ -128,6 +129,13 @@ class ConversationView(QWidget):
         self.composer.textChanged.connect(self._typed)
         self.strip.closed.connect(self._cancel)
         self.list.hit.connect(self._hit)
+        for told in (
+            self.timeline.inserted,
+            self.timeline.removed,
+            self.timeline.updated,
+            self.timeline.reset,
+        ):
+            told.connect(self._show_hindrance)
         self.list.menu_wanted.connect(self._menu)
         self.list.copy_wanted.connect(_copy)
         self.list.leave_wanted.connect(self.composer.setFocus)
@@ -137,6 +145,16 @@ class ConversationView(QWidget):
         self.tools.reply_wanted.connect(self._reply)
         self.tools.react_wanted.connect(self._pick)
         self.tools.more_wanted.connect(self._menu)
+
+    # What did not leave.
+
+    def _show_hindrance(self, *_: object) -> None:
+        """Why the last message waits or failed, in words, for as long as it does."""
+        mine = [item for item in self.timeline.items if isinstance(item, MessageItem) and item.error]
+        words = mine[-1].error or "" if mine else ""
+        if words != self._hindrance:
+            self._hindrance = words
+            self.problem.say(words)
 
     # Reading.
 

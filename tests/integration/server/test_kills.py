@@ -14,10 +14,9 @@ from common.protocol import requests
 from common.protocol.pushes import MessageNew
 from common.protocol.rest import Tokens
 from tests.support.client import Client, client, direct_room, register
-from tests.support.crash import Child
+from tests.support.serving import serve
 
 _SENDS = 40
-_OFF = {"PARLEY_LIMITS__MESSAGES_PER_SECOND": "0", "PARLEY_LIMITS__REQUESTS_PER_SECOND": "0"}
 
 
 class Journal:
@@ -33,15 +32,6 @@ class Journal:
     @property
     def waiting(self) -> list[str]:
         return [key for key in self.bodies if key not in self.acknowledged]
-
-
-def _serve(data: Path) -> tuple[Child, str]:
-    child = Child("server", "serve", "--data", str(data), "--port", "0", environment=_OFF)
-    child.start()
-    while (line := child.next_line()) is not None:
-        if line.startswith("listening on "):
-            return child, line.split()[-1]
-    raise RuntimeError("the server did not start")
 
 
 def _draft(key: str, room_id: str, body: str) -> Callable[[int], requests.Request]:
@@ -73,7 +63,7 @@ async def test_acknowledged_messages_survive_kills_once_and_in_order(
     seed = random.randrange(2**32)
     request.node.add_report_section("call", "seed", str(seed))
     chance = random.Random(seed)
-    child, url = _serve(tmp_path)
+    child, url = serve(tmp_path)
     mira, dario = await register(url, "mira"), await register(url, "dario")
     room_id = (await direct_room(url, mira, dario)).room_id
     journals = {mira.device_id: Journal(), dario.device_id: Journal()}
@@ -89,7 +79,7 @@ async def test_acknowledged_messages_survive_kills_once_and_in_order(
             await asyncio.wait(talks, timeout=chance.uniform(0.0, 0.12))
             child.kill()
             await asyncio.gather(*talks)
-            child, url = _serve(tmp_path)
+            child, url = serve(tmp_path)
         for tokens in (mira, dario):
             await _talk(url, tokens, room_id, journals[tokens.device_id])
         async with client(url, mira) as reader:

@@ -1,0 +1,209 @@
+"""What goes wrong around a window: each is said in plain words, and nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from common.errors import Code, ParleyError
+from desktop.bootstrap import Desktop
+from desktop.services.state import Link, SendState
+from desktop.views.start.hosting import HostForm
+from server.chat.service import commit as commit_service
+from tests.e2e.conftest import Drive
+from tests.e2e.windows import (
+    PATIENCE_S,
+    conversation,
+    host,
+    messages,
+    open_chat,
+    signed_in,
+    started,
+    window_of,
+    write,
+)
+from tests.support.wait import until
+
+
+@asynccontextmanager
+async def answering(body: bytes, kind: str = "application/json") -> AsyncIterator[str]:
+    """Something that listens and is no Parley server of today; its address."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A TLS hello is no request: a web server says so and closes.
+        if await reader.readexactly(1) != b"\x16":
+            await reader.readuntil(b"\r\n\r\n")
+        lines = [
+            "HTTP/1.1 200 OK",
+            f"Content-Type: {kind}",
+            f"Content-Length: {len(body)}",
+            "Connection: close",
+        ]
+        writer.write("\r\n".join([*lines, "", ""]).encode() + body)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+def info(**changes: object) -> bytes:
+    """What a server says of itself."""
+    whole = {"product": "parley", "server_id": "a" * 64, "name": "x", "versions": [1], "registration": "open"}
+    return json.dumps({**whole, **changes}).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "words"),
+    [
+        pytest.param(b"<html>Router</html>", "text/html", "not a Parley server", id="a web page"),
+        pytest.param(b'{"name":"nginx"}', "application/json", "not a Parley server", id="other JSON"),
+        pytest.param(info(product="other"), "application/json", "not a Parley server", id="another product"),
+        pytest.param(info(versions=[7, 8]), "application/json", "newer", id="a newer server"),
+        pytest.param(info(versions=[0]), "application/json", "older", id="an older server"),
+    ],
+)
+def test_what_answers_is_told_apart(tmp_path: Path, drive: Drive, body: bytes, kind: str, words: str) -> None:
+    async def story() -> None:
+        desktop = await started(tmp_path)
+        start = window_of(desktop).start.welcome
+        async with answering(body, kind) as address:
+            start.address.edit.setText(address)
+            start.connect_button.click()
+            await until(start.form.message.text, timeout_s=PATIENCE_S)
+        assert words in start.form.message.text()
+        assert start.address.text == address
+        await desktop.close()
+
+    drive(story)
+
+
+def test_nobody_there_is_said_and_the_address_stays(tmp_path: Path, drive: Drive) -> None:
+    async def story() -> None:
+        desktop = await started(tmp_path)
+        start = window_of(desktop).start.welcome
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+        start.address.edit.setText(address)
+        start.connect_button.click()
+        await until(start.form.message.text, timeout_s=PATIENCE_S)
+        assert start.address.text == address
+        await desktop.close()
+
+    drive(story)
+
+
+async def _try_to_host(desktop: Desktop) -> HostForm:
+    start = window_of(desktop).start
+    start.welcome.host.click()
+    form = start.form
+    assert isinstance(form, HostForm)
+    form.name.edit.setText("Mira Rossi")
+    form.username.edit.setText("mira")
+    form.password.edit.setText("password 1")
+    form.go.click()
+    return form
+
+
+def test_a_port_in_use_is_said_and_hosting_works_once_it_is_free(tmp_path: Path, drive: Drive) -> None:
+    async def story() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            desktop = Desktop(tmp_path, bind="127.0.0.1", port=port)
+            desktop.show()
+            await desktop.run()
+            form = await _try_to_host(desktop)
+            await until(form.form.message.text, timeout_s=PATIENCE_S)
+            assert str(port) in form.form.message.text()
+            assert form.password.text == "password 1"
+        form.go.click()
+        await signed_in(desktop)
+        await desktop.close()
+
+    drive(story)
+
+
+def test_a_folder_that_can_not_be_written_is_said(tmp_path: Path, drive: Drive) -> None:
+    async def story() -> None:
+        desktop = await started(tmp_path)
+        (tmp_path / "server").write_text("a file where the folder should be")
+        form = await _try_to_host(desktop)
+        await until(form.form.message.text, timeout_s=PATIENCE_S)
+        assert "server" in form.form.message.text()
+        await desktop.close()
+
+    drive(story)
+
+
+def test_a_damaged_database_is_said_at_the_next_start_and_kept(tmp_path: Path, drive: Drive) -> None:
+    async def story() -> None:
+        first = await host(tmp_path)
+        await first.close()
+        file = tmp_path / "server" / "parley.db"
+        file.write_bytes(b"this is no database" * 500)
+        notices: list[str] = []
+        again = Desktop(tmp_path, bind="127.0.0.1", port=0)
+        again.accounts.notice.connect(notices.append)
+        again.show()
+        await again.run()
+        assert any("damaged" in notice for notice in notices), notices
+        assert open_chat(again).account.link.link is not Link.ONLINE
+        assert file.read_bytes().startswith(b"this is no database")
+        await again.close()
+
+    drive(story)
+
+
+def test_a_full_disk_of_the_server_is_said_and_the_message_leaves_later(
+    tmp_path: Path, drive: Drive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object) -> None:
+        raise ParleyError(Code.STORAGE_FULL, "no space", retry_after_ms=300)
+
+    async def story() -> None:
+        mira = await host(tmp_path)
+        page = open_chat(mira)
+        page.open(page.account.rooms[0].room_id)
+        view = conversation(mira)
+        with monkeypatch.context() as broken:
+            broken.setattr(commit_service, "commit_batch", full)
+            write(view, "kept while the disk is full")
+            await until(view.problem.text, timeout_s=PATIENCE_S)
+            assert "disk is full" in view.problem.text()
+            assert messages(view)[-1].state is SendState.WAITING
+        await until(lambda: messages(view)[-1].seq, timeout_s=PATIENCE_S)
+        await until(lambda: not view.problem.text(), timeout_s=PATIENCE_S)
+        await mira.close()
+
+    drive(story)
+
+
+def test_a_refused_message_says_why(tmp_path: Path, drive: Drive, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_: object) -> None:
+        raise ParleyError(Code.RECIPIENT_UNAVAILABLE, "this person can't be reached")
+
+    async def story() -> None:
+        mira = await host(tmp_path)
+        page = open_chat(mira)
+        page.open(page.account.rooms[0].room_id)
+        view = conversation(mira)
+        with monkeypatch.context() as broken:
+            broken.setattr(commit_service, "commit_batch", refuse)
+            write(view, "to nobody")
+            await until(
+                lambda: messages(view) and messages(view)[-1].state is SendState.FAILED, timeout_s=PATIENCE_S
+            )
+        assert "can't be reached" in view.problem.text()
+        view.timeline.retry(messages(view)[-1].key)
+        await until(lambda: messages(view)[-1].seq, timeout_s=PATIENCE_S)
+        await until(lambda: not view.problem.text(), timeout_s=PATIENCE_S)
+        await mira.close()
+
+    drive(story)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,6 @@ import qasync
 from PySide6.QtWidgets import QApplication
 
 from desktop.bootstrap import Desktop
-from desktop.services.state import MessageItem
 from desktop.ui.theme import THEME_SETTING, Theme
 from desktop.widgets.toast import Toast
 from tests.e2e.windows import conversation, host, join, messages, open_chat, window_of, write
@@ -49,8 +49,7 @@ async def _story(folder: Path, name: str, address: str, place: tuple[int, int], 
     print("joined" if address else f"hosting {desktop.host.state.addresses[0]}", flush=True)
     for number, words in enumerate(_SAYS[name], 1):
         write(conversation(desktop), words)
-        enough = _ENOUGH * number // len(_SAYS[name])
-        await until(lambda enough=enough: _count(desktop) >= enough, timeout_s=_PATIENCE_S)
+        await until(partial(_come, desktop, _ENOUGH * number // len(_SAYS[name])), timeout_s=_PATIENCE_S)
         await _picture(desktop, pictures / f"{name}-{number}.png")
     if not address:
         screen = window.screen().grabWindow(0)
@@ -61,11 +60,10 @@ async def _story(folder: Path, name: str, address: str, place: tuple[int, int], 
     await desktop.close()
 
 
-def _count(desktop: Desktop) -> int:
-    """How far the room's stream has come."""
-    item = messages(conversation(desktop))[-1:]
-    room = open_chat(desktop).account.room(conversation(desktop).room_id)
-    return 0 if not item or room is None or not isinstance(item[0], MessageItem) else item[0].seq or 0
+def _come(desktop: Desktop, seq: int) -> bool:
+    """Whether the room's stream has come so far."""
+    last = messages(conversation(desktop))[-1:]
+    return bool(last) and (last[0].seq or 0) >= seq
 
 
 async def _picture(desktop: Desktop, file: Path) -> None:

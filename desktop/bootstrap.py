@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from PySide6.QtWidgets import QApplication
 
@@ -15,7 +16,11 @@ from desktop.services.state import ServiceError
 from desktop.storage.profile import Profile
 from desktop.ui import fonts
 from desktop.ui.theme import THEME_SETTING, Theme, apply, chosen_theme, tokens_of
+from desktop.views.conversation.markdown import warm_up
 from desktop.views.window import MainWindow
+
+_WARM_UP_S: Final = 0.5
+"""After the first window is filled."""
 
 
 class Desktop:
@@ -61,6 +66,7 @@ class Desktop:
                 await self.host.start()
             except ServiceError as problem:
                 self.accounts.notice.emit(problem.text)
+        self._tasks.spawn(_warm_up(), name="warm up")
 
     async def close(self) -> None:
         """Write what is unsaved, stop the server, end what runs."""
@@ -75,6 +81,12 @@ class Desktop:
             self.window.close_now()
             self.window.deleteLater()
             self.window = None
+
+
+async def _warm_up() -> None:
+    """What the first room would have to wait for is loaded while nobody waits."""
+    await asyncio.sleep(_WARM_UP_S)
+    await asyncio.to_thread(warm_up)
 
 
 async def _start_server(settings: HostSettings) -> HostedServer:

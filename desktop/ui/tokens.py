@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
 
@@ -122,6 +122,18 @@ def readable(colour: str, ground: str) -> str:
         if contrast(mixed, ground) >= _AA:
             break
     return mixed
+
+
+@cache
+def on_bubble(tokens: Tokens, *, own: bool) -> Tokens:
+    """The theme as it is read on an own bubble or another's: small words and links stand out enough there."""
+    ground = tokens.own if own else tokens.surface
+    return replace(
+        tokens,
+        muted=readable(tokens.muted, ground),
+        accent=readable(tokens.accent, ground),
+        danger=readable(tokens.danger, ground),
+    )
 
 
 def contrast(one: str, other: str) -> float:

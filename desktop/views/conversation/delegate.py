@@ -35,7 +35,7 @@ from desktop.ui.i18n import tr
 from desktop.ui.icons import paint_icon
 from desktop.ui.theme import tokens
 from desktop.ui.times import day
-from desktop.ui.tokens import RADIUS_BUBBLE, avatar_colour, readable
+from desktop.ui.tokens import RADIUS_BUBBLE, avatar_colour, on_bubble, readable
 from desktop.views.conversation import layout as place
 from desktop.views.conversation.layout import Fonts, Layout, lay_out
 from desktop.views.conversation.markdown import MessageDocument
@@ -265,15 +265,15 @@ class MessageDelegate(QStyledItemDelegate):
     def _text(
         self, painter: QPainter, made: Layout, item: MessageItem, marked: tuple[int, int] | None
     ) -> None:
-        t = tokens()
+        t = on_bubble(tokens(), own=item.own)
         context = QAbstractTextDocumentLayout.PaintContext()
         context.palette.setColor(QPalette.ColorRole.Text, QColor(t.muted if item.deleted else t.text))
         if marked is not None:
             selection = QAbstractTextDocumentLayout.Selection()
             selection.cursor = cursor_of(made.document, marked)
             look = QTextCharFormat()
-            look.setBackground(QColor(t.accent))
-            look.setForeground(QColor(t.on_accent))
+            look.setBackground(QColor(tokens().accent))
+            look.setForeground(QColor(tokens().on_accent))
             selection.format = look
             context.selections = [selection]
         painter.save()
@@ -284,7 +284,7 @@ class MessageDelegate(QStyledItemDelegate):
     def _quote(self, painter: QPainter, made: Layout, item: MessageItem) -> None:
         if made.quote is None or item.reply is None:
             return
-        t, box = tokens(), made.quote
+        t, box = on_bubble(tokens(), own=item.own), made.quote
         painter.fillRect(QRect(box.left(), box.top(), 3, box.height()), QColor(t.accent))
         line = QRect(box.left() + 11, box.top(), box.width() - 11, 18)
         painter.setPen(QColor(t.muted))
@@ -311,7 +311,7 @@ class MessageDelegate(QStyledItemDelegate):
             painter.drawText(chip.rect, Qt.AlignmentFlag.AlignCenter, chip.text)
 
     def _meta(self, painter: QPainter, made: Layout, item: MessageItem) -> None:
-        t, line = tokens(), QRect(made.meta)
+        t, line = on_bubble(tokens(), own=item.own), QRect(made.meta)
         tick = _TICKS.get(item.state)
         if tick is not None:
             icon, colour = tick

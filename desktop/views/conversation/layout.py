@@ -12,7 +12,7 @@ from common.limits import GROUP_GAP_MS
 from desktop.services.state import MessageItem, NoticeItem, SendState, TimelineItem
 from desktop.ui.i18n import tr
 from desktop.ui.times import clock_time, local
-from desktop.ui.tokens import Tokens
+from desktop.ui.tokens import Tokens, on_bubble
 from desktop.views.conversation.markdown import MessageDocument
 
 MARGIN: Final = 20
@@ -108,7 +108,8 @@ def lay_out(item: MessageItem, width: int, *, grouped: bool, fonts: Fonts, token
     """Measure everything for a row of ``width`` pixels."""
     most = text_width(item, width)
     names = [item.body[one.start : one.start + one.len] for one in item.mentions]
-    document = MessageDocument(shown_body(item), tokens, erased=item.deleted, names=names)
+    colours = on_bubble(tokens, own=item.own)
+    document = MessageDocument(shown_body(item), colours, erased=item.deleted, names=names)
     document.setTextWidth(most)
     text_wide = min(most, round(document.idealWidth()) + 1)
     small = QFontMetrics(fonts.small)

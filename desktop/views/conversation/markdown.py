@@ -60,6 +60,11 @@ def to_html(body: str) -> str:
     return str(_parser().render(body))
 
 
+def warm_up() -> None:
+    """Load the parser: some 40 ms that the first message with markup would take."""
+    to_html("**")
+
+
 @cache
 def _parser() -> Any:  # noqa: ANN401 - imported on first use: the first window does not wait for it
     from markdown_it import MarkdownIt

@@ -115,7 +115,10 @@ def test_a_server_killed_under_two_windows_loses_and_doubles_nothing(
                     timeout_s=PATIENCE_S,
                 )
             await until(
-                lambda: all(len(messages(view)) == len(wanted) for view in views.values()),
+                lambda: all(
+                    len(messages(view)) == len(wanted) and all(m.seq for m in messages(view))
+                    for view in views.values()
+                ),
                 timeout_s=PATIENCE_S,
             )
             shown = [[(m.seq, m.body) for m in messages(view)] for view in views.values()]

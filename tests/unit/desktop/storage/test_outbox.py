@@ -74,7 +74,13 @@ def test_a_passing_refusal_holds_the_room_back(code: Code) -> None:
     assert outbox.refused(ROOM, first.client_msg_id, ParleyError(code, "later"), 10.0) is None
     assert list(outbox.next_sends(10.5)) == []
     assert outbox.next_time() == 11.0
-    assert list(outbox.next_sends(11.0)) == [first]
+    again = list(outbox.next_sends(11.0))
+    assert [one.client_msg_id for one in again] == [first.client_msg_id]
+    # What a person may have to do something about is told, until the connection is another.
+    told = "later" if code in {Code.STORAGE_FULL, Code.UNAVAILABLE} else None
+    assert (again[0].hindrance, again[0].error) == (told, None)
+    outbox.disconnected()
+    assert outbox.drafts(ROOM)[0].hindrance is None
 
 
 def test_waiting_grows_and_the_servers_word_counts() -> None:

@@ -166,8 +166,7 @@ def test_the_message_under_the_mouse_is_told_with_its_bubble(qtbot: QtBot, windo
     told: list[tuple[object, object]] = []
     view.hovered.connect(lambda item, box: told.append((item, box)))
     at = view.visualRect(view.rows.index(1)).center()
-    QTest.mouseMove(view.viewport(), QPoint(at.x(), at.y()))
-    qtbot.waitUntil(lambda: bool(told))
+    move(view.viewport(), at)
     item, box = told[-1]
     assert item is timeline.items[1]
     assert isinstance(box, QRect)

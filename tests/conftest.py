@@ -18,6 +18,7 @@ import structlog
 
 from tests.support.leaks import tasks_must_end, threads_must_end
 from tests.support.logs import LogGuard
+from tests.support.services import services
 
 # Time decides nothing here: the machine may be busy.
 hypothesis.settings.register_profile(
@@ -35,6 +36,15 @@ structlog.configure(
     wrapper_class=structlog.stdlib.BoundLogger,
     cache_logger_on_first_use=False,
 )
+
+
+def pytest_sessionfinish() -> None:
+    services().close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in services().ran:
+        terminalreporter.write_line(f"real part: {line}")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

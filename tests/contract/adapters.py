@@ -18,6 +18,7 @@ from server.kernel.clock import Clock
 from server.kernel.database import Database
 from server.kernel.limiter import RateLimiter
 from server.kernel.presence import Presence
+from tests.support.stores import postgres_url, redis_client
 
 DatabaseOpener = Callable[[Path], AbstractAsyncContextManager[Database]]
 
@@ -51,9 +52,53 @@ def _memory_bus(
     )
 
 
-DATABASES: Final[Mapping[str, DatabaseOpener]] = {"sqlite": _sqlite}
+@asynccontextmanager
+async def _postgres(folder: Path) -> AsyncIterator[Database]:
+    from server.infra.postgres.database import PostgresDatabase
+
+    database = PostgresDatabase(await postgres_url(folder))
+    await database.start()
+    try:
+        yield database
+    finally:
+        await database.stop()
+
+
+@asynccontextmanager
+async def _memory_presence() -> AsyncIterator[Presence]:
+    yield MemoryPresence()
+
+
+@asynccontextmanager
+async def _memory_limiter(clock: Clock) -> AsyncIterator[RateLimiter]:
+    yield MemoryLimiter(clock)
+
+
+@asynccontextmanager
+async def _redis_presence() -> AsyncIterator[Presence]:
+    from server.infra.redis.presence import RedisPresence
+
+    async with redis_client() as client:
+        yield RedisPresence(client)
+
+
+@asynccontextmanager
+async def _redis_limiter(clock: Clock) -> AsyncIterator[RateLimiter]:
+    from server.infra.redis.limiter import RedisLimiter
+
+    async with redis_client() as client:
+        yield RedisLimiter(client, clock=clock)
+
+
+DATABASES: Final[Mapping[str, DatabaseOpener]] = {"sqlite": _sqlite, "postgres": _postgres}
 """Each opens the same database again when called twice with one folder."""
 BUSES: Final[Mapping[str, BusOpener]] = {"memory": _memory_bus}
-PRESENCES: Final[Mapping[str, Callable[[], Presence]]] = {"memory": MemoryPresence}
-LIMITERS: Final[Mapping[str, Callable[[Clock], RateLimiter]]] = {"memory": MemoryLimiter}
+PRESENCES: Final[Mapping[str, Callable[[], AbstractAsyncContextManager[Presence]]]] = {
+    "memory": _memory_presence,
+    "redis": _redis_presence,
+}
+LIMITERS: Final[Mapping[str, Callable[[Clock], AbstractAsyncContextManager[RateLimiter]]]] = {
+    "memory": _memory_limiter,
+    "redis": _redis_limiter,
+}
 BLOB_STORES: Final[Mapping[str, Callable[[Path], BlobStore]]] = {"folder": FolderBlobs}

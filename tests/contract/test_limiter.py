@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from server.kernel.limiter import RateLimiter
@@ -13,8 +15,9 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture(params=list(LIMITERS.values()), ids=list(LIMITERS))
-def limiter(request: pytest.FixtureRequest, clock: ManualClock) -> RateLimiter:
-    return request.param(clock)  # type: ignore[no-any-return]  # pytest's params are Any
+async def limiter(request: pytest.FixtureRequest, clock: ManualClock) -> AsyncIterator[RateLimiter]:
+    async with request.param(clock) as opened:
+        yield opened
 
 
 async def test_a_burst_up_to_the_limit_passes_and_no_more(limiter: RateLimiter) -> None:

@@ -13,10 +13,10 @@ USER, OTHER, DEVICE, PHONE, ROOM, HALL = (new_id() for _ in range(6))
 
 @pytest.fixture(params=list(PRESENCES.values()), ids=list(PRESENCES))
 async def presence(request: pytest.FixtureRequest) -> AsyncIterator[Presence]:
-    opened: Presence = request.param()
-    await opened.start()
-    yield opened
-    await opened.stop()
+    async with request.param() as opened:
+        await opened.start()
+        yield opened
+        await opened.stop()
 
 
 async def test_a_user_is_online_while_any_device_is(presence: Presence) -> None:

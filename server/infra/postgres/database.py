@@ -1,0 +1,206 @@
+"""``Database`` on PostgreSQL: a pool of connections, a transaction a body."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+
+import asyncpg
+
+from server.infra.postgres.errors import AGAIN, port_error
+from server.infra.postgres.schema import migrate
+from server.infra.postgres.statements import translated
+from server.kernel.database import DatabaseUnavailableError, Row, Tx
+from server.kernel.tasks import TaskOwner
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_TRIES: Final = 5
+_AGAIN_S: Final = 0.005
+_CLOSE_TIMEOUT_S: Final = 30.0
+_LOCK_ROOMS: Final = "SELECT id FROM rooms WHERE id = ANY($1) ORDER BY id FOR UPDATE"
+
+
+class PostgresDatabase:
+    """``url`` as libpq has it. At most ``connections`` bodies run, ``max_waiting`` wait for one.
+
+    Writes are READ COMMITTED: what they decide by they lock (rooms) or change in one statement. Reads stand
+    on one snapshot. ``prepared=False`` is for PgBouncer in transaction mode, where a statement that was
+    prepared is gone in the next transaction.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        connections: int = 10,
+        max_waiting: int = 1_024,
+        acquire_timeout_s: float = 10.0,
+        statement_timeout_s: float = 30.0,
+        prepared: bool = True,
+    ) -> None:
+        self._url = url
+        self._connections = connections
+        self._max_waiting = max_waiting
+        self._acquire_timeout_s = acquire_timeout_s
+        self._statement_timeout_s = statement_timeout_s
+        self._prepared = prepared
+        self._pool: asyncpg.Pool[Any] | None = None
+        self._open = False
+        self._tasks = TaskOwner("postgres")
+        self._active = 0
+        self._idle = asyncio.Event()
+
+    async def start(self) -> None:
+        """Connect and migrate.
+
+        Raises:
+            DatabaseUnavailableError: not reachable, refused, or written by a newer Parley.
+        """
+        try:
+            self._pool = await asyncpg.create_pool(
+                self._url,
+                min_size=1,
+                max_size=self._connections,
+                command_timeout=self._statement_timeout_s,
+                timeout=self._acquire_timeout_s,
+                statement_cache_size=1_024 if self._prepared else 0,
+                init=_ids_as_bytes,
+            )
+            async with self._pool.acquire(timeout=self._acquire_timeout_s) as connection:
+                await migrate(connection)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as problem:
+            await self.stop()
+            raise DatabaseUnavailableError(f"the database can't be reached: {problem}") from problem
+        except BaseException:
+            await self.stop()
+            raise
+        self._open = True
+
+    async def stop(self) -> None:
+        """Finish what runs and waits, disconnect. Not started is fine."""
+        self._open = False
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        try:
+            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                while self._active:
+                    self._idle.clear()
+                    await self._idle.wait()
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()
+        await self._tasks.close()
+
+    async def write(
+        self, body: Callable[Concatenate[Tx, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run ``body`` in a transaction, again where the database asks for it."""
+
+        async def once(connection: Any) -> T:  # noqa: ANN401 - a pool's proxy
+            async with connection.transaction():
+                return await body(_Tx(connection), *args, **kwargs)
+
+        return await self._run(once)
+
+    async def read(
+        self, body: Callable[Concatenate[Tx, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run ``body`` on one snapshot; what it changes is refused."""
+
+        async def once(connection: Any) -> T:  # noqa: ANN401 - a pool's proxy
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                return await body(_Tx(connection), *args, **kwargs)
+
+        return await self._run(once)
+
+    async def _run(self, once: Callable[[Any], Awaitable[T]]) -> T:
+        pool = self._pool
+        if not self._open or pool is None:
+            raise DatabaseUnavailableError("the database is closed")
+        if self._active >= self._connections + self._max_waiting:
+            raise DatabaseUnavailableError("the server is overloaded")
+        self._active += 1
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._tasks.spawn(self._into(answer, pool, once), name="transaction")
+        return await answer
+
+    async def _into(
+        self, answer: asyncio.Future[T], pool: asyncpg.Pool[Any], once: Callable[[Any], Awaitable[T]]
+    ) -> None:
+        """Of its own: a caller who gives up leaves a whole transaction behind, or none."""
+        try:
+            found = await self._tried(pool, once)
+        except Exception as error:  # noqa: BLE001 - it is the caller's
+            if not answer.done():
+                answer.set_exception(error)
+        else:
+            if not answer.done():
+                answer.set_result(found)
+        finally:
+            self._active -= 1
+            if not self._active:
+                self._idle.set()
+
+    async def _tried(self, pool: asyncpg.Pool[Any], once: Callable[[Any], Awaitable[T]]) -> T:
+        try:
+            for left in reversed(range(_TRIES)):
+                try:
+                    async with pool.acquire(timeout=self._acquire_timeout_s) as connection:
+                        return await once(connection)
+                except AGAIN:
+                    if not left:
+                        raise
+                    await asyncio.sleep(random.uniform(0, _AGAIN_S * (_TRIES - left)))  # noqa: S311 - jitter
+        except Exception as error:
+            mapped = port_error(error)
+            if mapped is error:
+                raise
+            raise mapped from error
+        raise AssertionError("a try returns or raises")
+
+
+class _Tx:
+    """Statements of one transaction."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Any) -> None:  # noqa: ANN401 - a pool's proxy
+        self._connection = connection
+
+    async def execute(self, sql: str, *args: object) -> int:
+        """How many rows it changed: the last word of the command's tag."""
+        tag: str = await self._connection.execute(translated(sql), *args)
+        count = tag.rpartition(" ")[2]
+        return int(count) if count.isdecimal() else 0
+
+    async def execute_many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        """One round trip for all of them."""
+        if rows:
+            await self._connection.executemany(translated(sql), rows)
+
+    async def fetch(self, sql: str, *args: object) -> list[Row]:
+        """All rows."""
+        found: list[Row] = await self._connection.fetch(translated(sql), *args)
+        return found
+
+    async def fetch_one(self, sql: str, *args: object) -> Row | None:
+        """The first row, or None."""
+        found: Row | None = await self._connection.fetchrow(translated(sql), *args)
+        return found
+
+    async def lock_rooms(self, room_ids: Sequence[bytes]) -> None:
+        """Held until the transaction ends."""
+        if room_ids:
+            await self._connection.execute(_LOCK_ROOMS, list(room_ids))
+
+
+async def _ids_as_bytes(connection: Any) -> None:  # noqa: ANN401 - asyncpg's
+    """UUID columns take and give 16 bytes, as the port has it."""
+    await connection.set_type_codec(
+        "uuid", schema="pg_catalog", encoder=bytes, decoder=bytes, format="binary"
+    )

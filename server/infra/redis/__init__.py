@@ -1,0 +1,1 @@
+"""Presence, routes and rate limits in Redis or Valkey, shared by all processes of a server."""

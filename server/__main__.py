@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -24,6 +25,21 @@ _USAGE: Final = 2
 _FAILED: Final = 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceUrls:
+    """Where the services of a standalone server are; with passwords, so better in the environment."""
+
+    database_url: Annotated[str, Parameter(env_var="PARLEY_DATABASE_URL")] = ""
+    """PostgreSQL, as libpq has it."""
+    redis_url: Annotated[str, Parameter(env_var="PARLEY_REDIS_URL")] = ""
+    """Presence, routes and rate limits."""
+    kafka_servers: Annotated[str, Parameter(env_var="PARLEY_KAFKA_SERVERS")] = ""
+    """The event bus, as host:port,..."""
+
+
+_EMBEDDED: Final = ServiceUrls()
+
+
 @app.command
 def serve(
     *,
@@ -33,6 +49,7 @@ def serve(
     name: str = "Parley",
     tls: Annotated[bool, Parameter(negative="")] = False,
     registration: Registration = Registration.OPEN,
+    services: Annotated[ServiceUrls, Parameter(name="*")] = _EMBEDDED,
 ) -> int:
     """Serve until SIGTERM or Ctrl+C, on embedded storage in DATA.
 
@@ -43,13 +60,21 @@ def serve(
         name: What people see as the server's name.
         tls: TLS also on loopback.
         registration: Who may make an account, until an admin sets another: open, or invite.
+        services: PostgreSQL, Redis and Kafka in place of what is embedded; all three, or none.
     """
     try:
         limits = limits_from(os.environ)
     except SettingsError as problem:
         return _fail(str(problem), _USAGE)
     settings = Settings(
-        data=data, host=host, port=port, name=name, tls=tls, registration=registration, limits=limits
+        data=data,
+        host=host,
+        port=port,
+        name=name,
+        tls=tls,
+        registration=registration,
+        limits=limits,
+        **asdict(services),
     )
     return _run(settings)
 
@@ -144,6 +169,8 @@ def _run(settings: Settings) -> int:
             runner.run(main())
     except (PortBusyError, DamagedDatabaseError, KeyFileError, ParleyError, OSError) as problem:
         return _fail(str(problem), _FAILED)
+    except SettingsError as problem:
+        return _fail(str(problem), _USAGE)
     return 0
 
 

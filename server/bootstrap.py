@@ -31,18 +31,15 @@ from server.infra.crypto.passwords import Argon2Hasher
 from server.infra.crypto.tokenkeys import TokenKeys
 from server.infra.crypto.tokens import SignedTokens
 from server.infra.folder_blobs import FolderBlobs
-from server.infra.memory.bus import MemoryBus
-from server.infra.memory.limiter import MemoryLimiter
-from server.infra.memory.presence import MemoryPresence
 from server.infra.pictures import PillowPictures
-from server.infra.sqlite.database import SqliteDatabase
 from server.kernel.clock import Clock, SystemClock
 from server.kernel.delivery import DELIVERED
 from server.kernel.meta import history_epoch
 from server.kernel.outbox import OutboxRelay
 from server.kernel.publisher import DeliveryPublisher
 from server.kernel.tasks import TaskOwner
-from server.settings import BLOBS_FOLDER, DATABASE_FILE, KEYS_FOLDER, TOKEN_KEYS_FOLDER, Settings
+from server.settings import BLOBS_FOLDER, KEYS_FOLDER, TOKEN_KEYS_FOLDER, Settings
+from server.stores import choose
 from server.users import controller as users_controller
 from server.users import repository as user_rows
 from server.users.context import UsersContext, UsersPorts
@@ -116,17 +113,19 @@ class Server:
         settings, clock = self._settings, self._clock
         listener = _bind(settings.host, settings.port)
         self._stack.callback(listener.close)
-        database = SqliteDatabase(settings.data / DATABASE_FILE)
+        stores = choose(settings, clock)
+        self._stack.push_async_callback(stores.close)
+        database, bus, presence, limiter = stores.database, stores.bus, stores.presence, stores.limiter
         await database.start()
         self._stack.push_async_callback(database.stop)
-        # After the database: its start made and locked the folder.
+        await presence.start()
+        self._stack.push_async_callback(presence.stop)
+        # After the database: the start of SQLite's made and locked the folder.
         keys = settings.data / KEYS_FOLDER
         identity = ServerIdentity(keys)
         self.server_id = identity.server_id
-        bus, presence = MemoryBus(), MemoryPresence()
         publisher = DeliveryPublisher(bus=bus, presence=presence)
         relay = OutboxRelay(database=database, bus=bus, deliver=publisher.deliver, topics=[SESSION_REVOKED])
-        limiter = MemoryLimiter(clock)
         reads = ReadService(database=database, people=user_rows.users_by_id)
         rooms = RoomService(
             database=database,

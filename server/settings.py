@@ -40,6 +40,12 @@ class Settings:
     """Also on loopback; any other address always has it."""
     limits: Limits = field(default_factory=Limits)
 
+    database_url: str = ""
+    """PostgreSQL, with Redis and Kafka in place of what one process holds; empty: embedded."""
+    redis_url: str = ""
+    kafka_servers: str = ""
+    kafka_prefix: str = "parley."
+
     @property
     def secure(self) -> bool:
         """Whether connections are TLS under the server's identity."""

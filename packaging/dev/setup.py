@@ -29,7 +29,7 @@ NEWEST: Final = (3, 13)
 # For whom the system's packages are brought.
 PARTS: Final = {
     "run": system.WINDOW_PACKAGES,
-    "test": system.WINDOW_PACKAGES + system.SCREEN_PACKAGES,
+    "test": system.WINDOW_PACKAGES + system.SCREEN_PACKAGES + system.service_packages(),
 }
 
 
@@ -55,7 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if not done:
             _make_environment()
-        complete = system.bring(PARTS[part], purpose="Qt's windows" if part == "run" else "Testing windows")
+        complete = system.bring(
+            PARTS[part], purpose="Qt's windows" if part == "run" else "Testing windows and services"
+        )
     except SetupError as error:
         say(f"setup: {error}")
         return 1

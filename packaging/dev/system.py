@@ -41,6 +41,15 @@ SCREEN_PACKAGES: Final = (
 )
 
 
+# Kafka in the tests: it runs on Java, and Maven brings it.
+_SERVICE_PROGRAMS: Final = {"java": "default-jre-headless", "mvn": "maven"}
+
+
+def service_packages() -> tuple[str, ...]:
+    """For the programs that are not here, from wherever they might have come."""
+    return tuple(package for program, package in _SERVICE_PROGRAMS.items() if shutil.which(program) is None)
+
+
 def missing(packages: Sequence[str]) -> list[str]:
     """Those of the packages that dpkg does not have installed; none where there is no dpkg to ask."""
     if not _is_debian():

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from common.errors import Code
-from common.ids import new_id
+from common.ids import is_id, new_id
 from common.limits import SYNC_MAX_EVENTS
 from common.protocol import rest
 from common.protocol.pushes import AccountEvents
@@ -171,13 +171,12 @@ class UsersService:
         """New tokens for a device; see ``protocol.md`` for what showing an older one means."""
         device_id, _, rest_of_token = refresh_token.partition(".")
         family, _, _ = rest_of_token.partition(".")
+        if not is_id(device_id):
+            raise _bad_refresh_token()
         successor = f"{device_id}.{family}.{secrets.token_urlsafe(24)}"
-        try:
-            account, stolen = await self._database.write(
-                self._rotate, device_id, hash_token(family), hash_token(refresh_token), hash_token(successor)
-            )
-        except ValueError:
-            raise _bad_refresh_token() from None
+        account, stolen = await self._database.write(
+            self._rotate, device_id, hash_token(family), hash_token(refresh_token), hash_token(successor)
+        )
         if stolen:
             self._kick()
             raise _bad_refresh_token()

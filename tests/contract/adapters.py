@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -18,8 +19,10 @@ from server.kernel.clock import Clock
 from server.kernel.database import Database
 from server.kernel.limiter import RateLimiter
 from server.kernel.presence import Presence
+from tests.support.services import services
 from tests.support.stores import postgres_url, redis_client
 
+_numbers: Final = itertools.count(1)
 DatabaseOpener = Callable[[Path], AbstractAsyncContextManager[Database]]
 
 
@@ -49,6 +52,19 @@ def _memory_bus(
         publish_timeout_s=publish_timeout_s,
         drain_timeout_s=drain_timeout_s,
         back_off_s=0.001,
+    )
+
+
+def _kafka_bus(
+    *, capacity: int = 10_000, publish_timeout_s: float = 5.0, drain_timeout_s: float = 5.0
+) -> EventBus:
+    from server.infra.kafka.bus import KafkaBus
+
+    del capacity, drain_timeout_s  # Kafka keeps what is not handled
+    prefix = f"t{next(_numbers)}."
+    servers = services().url("kafka")
+    return KafkaBus(
+        servers, prefix=prefix, partitions=4, publish_timeout_s=max(publish_timeout_s, 5.0), back_off_s=0.001
     )
 
 
@@ -92,7 +108,9 @@ async def _redis_limiter(clock: Clock) -> AsyncIterator[RateLimiter]:
 
 DATABASES: Final[Mapping[str, DatabaseOpener]] = {"sqlite": _sqlite, "postgres": _postgres}
 """Each opens the same database again when called twice with one folder."""
-BUSES: Final[Mapping[str, BusOpener]] = {"memory": _memory_bus}
+BUSES: Final[Mapping[str, BusOpener]] = {"memory": _memory_bus, "kafka": _kafka_bus}
+BOUNDED_BUSES: Final[Mapping[str, BusOpener]] = {"memory": _memory_bus}
+"""Those that hold no more than ``capacity``; Kafka's bound is a disk."""
 PRESENCES: Final[Mapping[str, Callable[[], AbstractAsyncContextManager[Presence]]]] = {
     "memory": _memory_presence,
     "redis": _redis_presence,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -35,8 +36,14 @@ _FSYNCS: Final = 200
 _STOP_TIMEOUT_S: Final = 20.0
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Prints one JSON object a scenario."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--standalone", action="store_true", help="on PostgreSQL, Redis and Kafka, started for it"
+    )
+    if parser.parse_args(arguments).standalone:
+        return _standalone()
     # Beside the checkout and not in the system's temporary folder: that may be a tmpfs.
     build = ROOT / "build" / "bench"
     build.mkdir(parents=True, exist_ok=True)
@@ -48,6 +55,29 @@ def main() -> int:
                 for scenario in SCENARIOS:
                     command = [sys.executable, "-m", "tests.load", *scenario, "--url", url, "--json"]
                     subprocess.run(command, cwd=ROOT, check=False)
+    return 0
+
+
+def _standalone() -> int:
+    from tests.support.services import services
+
+    try:
+        flags: tuple[str, ...] = (
+            "--database-url",
+            services().url("postgres"),
+            "--redis-url",
+            services().url("redis"),
+        )
+        flags += ("--kafka-servers", services().url("kafka"))
+        print("\n".join(f"# {line}" for line in services().ran), flush=True)
+        build = ROOT / "build" / "bench"
+        build.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=build) as folder, server(Path(folder) / "keys", *flags) as url:
+            for scenario in SCENARIOS:
+                command = [sys.executable, "-m", "tests.load", *scenario, "--url", url, "--json"]
+                subprocess.run(command, cwd=ROOT, check=False)
+    finally:
+        services().close()
     return 0
 
 

@@ -27,14 +27,16 @@ class RedisUnavailableError(ParleyError):
 
 def connect(url: str) -> redis.Redis:
     """A client with bounds on every wait; it connects at the first command."""
-    return redis.Redis.from_url(
+    pool = redis.BlockingConnectionPool.from_url(
         url,
+        timeout=TIMEOUT_S,
         socket_timeout=TIMEOUT_S,
         socket_connect_timeout=TIMEOUT_S,
         max_connections=_CONNECTIONS,
         retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), _RETRIES),
         decode_responses=True,
     )
+    return redis.Redis(connection_pool=pool)
 
 
 @asynccontextmanager

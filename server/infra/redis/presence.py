@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import redis.asyncio as redis
+import structlog
 
-from server.infra.redis.connection import in_words
+from server.infra.redis.connection import RedisUnavailableError, in_words
 from server.kernel.presence import PRESENCE_TTL_MS
+from server.kernel.tasks import TaskOwner
+
+log: Final = structlog.get_logger(__name__)
 
 _SESSIONS: Final = "parley:sessions:"
 _ROOMS: Final = "parley:rooms:"
 _USERS: Final = "parley:users:"
 _AT_ONCE: Final = 500
+_REFRESH_MS: Final = 4_000
+"""Routes of an emptied Redis are back before a client would notice (5 s)."""
 
 
 class RedisPresence:
-    """What this process added it also refreshes (``refresh``) and takes back (``stop``)."""
+    """What this process added it also refreshes, every ``refresh_ms``, and takes back (``stop``)."""
 
-    def __init__(self, client: redis.Redis, *, ttl_ms: int = PRESENCE_TTL_MS) -> None:
+    def __init__(
+        self, client: redis.Redis, *, ttl_ms: int = PRESENCE_TTL_MS, refresh_ms: int = _REFRESH_MS
+    ) -> None:
         self._client = client
         self._ttl_ms = ttl_ms
+        self._refresh_s = refresh_ms / 1_000
+        self._tasks = TaskOwner("redis_presence")
         self._mine: dict[tuple[str, str], None] = {}
         """Key and member of everything that was added and not removed."""
 
@@ -34,17 +45,24 @@ class RedisPresence:
         """
         async with in_words():
             await self._client.ping()
+        self._tasks.spawn(self._keep_fresh(), name="refresh")
 
     async def stop(self) -> None:
         """Take back what is left of this process."""
+        await self._tasks.close()
         left, self._mine = list(self._mine), {}
         async with in_words():
             await self._remove(left)
 
-    async def refresh(self) -> None:
-        """Before anything of this process expires."""
-        async with in_words():
-            await self._add(list(self._mine))
+    async def _keep_fresh(self) -> None:
+        """Before anything of this process expires, and after it was lost."""
+        while True:
+            await asyncio.sleep(self._refresh_s)
+            try:
+                async with in_words():
+                    await self._add(list(self._mine))
+            except RedisUnavailableError as problem:
+                log.warning("presence_not_refreshed", reason=problem.message)
 
     async def add_session(self, user_id: str, device_id: str, gateway: int) -> None:
         """Also refreshes."""

@@ -1,4 +1,4 @@
-"""A chat context on an empty SQLite database."""
+"""A chat context on an empty database, of each kind: its SQL is one text for all."""
 
 from __future__ import annotations
 
@@ -7,20 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from server.infra.sqlite.database import SqliteDatabase
+from server.kernel.database import Database
+from tests.contract.adapters import DATABASES
 from tests.support.chat import Chat
 
 
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
-    database = SqliteDatabase(tmp_path / "parley.db")
-    await database.start()
-    try:
-        yield database
-    finally:
-        await database.stop()
+@pytest.fixture(params=list(DATABASES.values()), ids=list(DATABASES))
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    async with request.param(tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture
-def chat(database: SqliteDatabase) -> Chat:
+def chat(database: Database) -> Chat:
     return Chat(database)

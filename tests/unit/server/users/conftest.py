@@ -1,4 +1,4 @@
-"""A users context on an empty SQLite database, with a clock that stands still."""
+"""A users context on an empty database of each kind, with a clock that stands still."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from server.infra.crypto.tokens import SignedTokens
 from server.infra.folder_blobs import FolderBlobs
 from server.infra.memory.limiter import MemoryLimiter
 from server.infra.pictures import PillowPictures
-from server.infra.sqlite.database import SqliteDatabase
-from server.kernel.database import Row, Tx
+from server.kernel.database import Database, Row, Tx
 from server.kernel.identity import Identity
 from server.users.admission import AdmissionService
 from server.users.deletion import DeletionService
@@ -29,6 +28,7 @@ from server.users.profiles import ProfileService
 from server.users.resets import ResetService
 from server.users.service import UsersService
 from server.users.sessions import Sessions
+from tests.contract.adapters import DATABASES
 from tests.support.clock import ManualClock
 
 PASSWORD = "correct horse"
@@ -51,7 +51,7 @@ class NoRooms:
 class House:
     """The service and what a test needs of its surroundings."""
 
-    def __init__(self, database: SqliteDatabase, hasher: Argon2Hasher, limits: Limits, folder: Path) -> None:
+    def __init__(self, database: Database, hasher: Argon2Hasher, limits: Limits, folder: Path) -> None:
         self.database = database
         self.clock = ManualClock()
         self.limits = limits
@@ -111,13 +111,11 @@ class House:
         return await self.users.login(rest.Login(username, password, "Phone"), address)
 
 
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    database = SqliteDatabase(tmp_path / "parley.db")
+@pytest.fixture(params=list(DATABASES.values()), ids=list(DATABASES))
+async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[House]:
     hasher = Argon2Hasher(memory_kib=64)
-    await database.start()
     try:
-        yield House(database, hasher, Limits(), tmp_path)
+        async with request.param(tmp_path) as database:
+            yield House(database, hasher, Limits(), tmp_path)
     finally:
         hasher.close()
-        await database.stop()

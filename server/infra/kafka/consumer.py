@@ -1,0 +1,224 @@
+"""Reading Kafka a batch at a time: a batch that fails comes again, one that is done is committed soon."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, Final
+
+import msgspec
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+
+from server.kernel.bus import Handler
+
+log: Final = structlog.get_logger(__name__)
+
+_POLL_MS: Final = 200
+_COMMIT_EVERY_S: Final = 0.25
+"""A commit costs some 10 ms: never one a message, and never on the path of a delivery."""
+_BACK_OFF_MAX_S: Final = 5.0
+_SESSION_MS: Final = 6_000
+_HEARTBEAT_MS: Final = 2_000
+_FETCH_WAIT_MS: Final = 100
+
+
+class Consumer:
+    """One subscription. ``run`` until ``end``."""
+
+    def __init__(
+        self,
+        topic: str,
+        payload: Any,  # noqa: ANN401 - a type or a union of such
+        handler: Handler[Any],
+        *,
+        max_batch: int,
+        back_off_s: float,
+    ) -> None:
+        self.topic = topic
+        self._handler = handler
+        self._max_batch = max_batch
+        self._back_off_s = back_off_s
+        self._decoder = msgspec.json.Decoder(payload)
+        self._client: AIOKafkaConsumer | None = None
+        self._ending = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def name(self) -> str:
+        """For logs and tasks."""
+        return self.topic
+
+    async def start(self, servers: str) -> None:
+        """Connect; what is published from now on is seen."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """Take no further batch."""
+        self._ending.set()
+
+    async def ended(self) -> None:
+        """Until the batch at hand is done."""
+        await self._idle.wait()
+
+    async def stop(self) -> None:
+        """Commit what is done, disconnect. Not started is fine."""
+        client, self._client = self._client, None
+        if client is not None:
+            await self._commit(client, now=True)
+            await client.stop()
+
+    async def run(self) -> None:
+        """Batch after batch. While the cluster is away the client itself goes on trying."""
+        client = self._client
+        if client is None:
+            return
+        self._idle.clear()
+        try:
+            while not self._ending.is_set():
+                try:
+                    found = await client.getmany(timeout_ms=_POLL_MS, max_records=self._max_batch)
+                except KafkaError as problem:
+                    log.warning("bus_not_read", consumer=self.name, reason=repr(problem))
+                    await asyncio.sleep(self._back_off_s)
+                    continue
+                records = [record for batch in found.values() for record in batch]
+                if records and await self._handle(self._decoded(records)):
+                    self._done(
+                        {partition: batch[-1].offset + 1 for partition, batch in found.items() if batch}
+                    )
+                await self._commit(client)
+        finally:
+            self._idle.set()
+
+    def _done(self, offsets: dict[TopicPartition, int]) -> None:
+        """These were handled up to before the offsets."""
+
+    async def _commit(self, client: AIOKafkaConsumer, *, now: bool = False) -> None:
+        """Where a group remembers how far it is."""
+
+    def _decoded(self, records: list[Any]) -> list[Any]:
+        payloads = []
+        for record in records:
+            try:
+                payloads.append(self._decoder.decode(record.value))
+            except msgspec.DecodeError:
+                # Kept, it would hold up everything behind it for ever.
+                log.exception("bus_record_unreadable", topic=self.topic, offset=record.offset)
+        return payloads
+
+    async def _handle(self, payloads: list[Any]) -> bool:
+        """Until it is done; False where the end came before."""
+        attempt = 0
+        while payloads:
+            try:
+                await self._handler(payloads)
+            except Exception:
+                attempt += 1
+                delay_s = min(self._back_off_s * 2 ** min(attempt - 1, 16), _BACK_OFF_MAX_S)
+                log.exception("bus_batch_failed", consumer=self.name, records=len(payloads), attempt=attempt)
+                try:
+                    async with asyncio.timeout(delay_s):
+                        await self._ending.wait()
+                except TimeoutError:
+                    continue
+                return False
+            else:
+                return True
+        return True
+
+
+class GroupConsumer(Consumer, ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """A member of a group; what it handled and did not commit comes again to whoever takes over."""
+
+    def __init__(
+        self,
+        topic: str,
+        payload: Any,  # noqa: ANN401 - as the base
+        handler: Handler[Any],
+        *,
+        group: str,
+        **more: Any,  # noqa: ANN401 - as the base
+    ) -> None:
+        super().__init__(topic, payload, handler, **more)
+        self._group = group
+        self._offsets: dict[TopicPartition, int] = {}
+        self._committed_at = 0.0
+
+    @property
+    def name(self) -> str:
+        return self._group
+
+    async def start(self, servers: str) -> None:
+        """Join the group; a new group begins with the first record."""
+        client = AIOKafkaConsumer(
+            bootstrap_servers=servers,
+            group_id=self._group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=_SESSION_MS,
+            heartbeat_interval_ms=_HEARTBEAT_MS,
+            fetch_max_wait_ms=_FETCH_WAIT_MS,
+        )
+        client.subscribe([self.topic], listener=self)
+        await client.start()
+        self._client = client
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        """Somebody else goes on with them: from behind what is done here."""
+        if self._client is not None and revoked:
+            await self._commit(self._client, now=True)
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Offsets of before are somebody else's now."""
+        self._offsets = {partition: at for partition, at in self._offsets.items() if partition in assigned}
+
+    def _done(self, offsets: dict[TopicPartition, int]) -> None:
+        self._offsets.update(offsets)
+
+    async def _commit(self, client: AIOKafkaConsumer, *, now: bool = False) -> None:
+        if not self._offsets or (not now and time.monotonic() - self._committed_at < _COMMIT_EVERY_S):
+            return
+        offsets, self._offsets = self._offsets, {}
+        self._committed_at = time.monotonic()
+        try:
+            await client.commit(offsets)
+        except KafkaError as problem:
+            # They come again: handlers know what they have seen.
+            log.warning("bus_not_committed", consumer=self.name, reason=repr(problem))
+
+
+class PartitionReader(Consumer):
+    """One partition from its end, without a group: what came before is nobody's here."""
+
+    def __init__(
+        self,
+        topic: str,
+        payload: Any,  # noqa: ANN401 - a type or a union of such
+        handler: Handler[Any],
+        *,
+        partition: int,
+        **more: Any,  # noqa: ANN401 - as the base
+    ) -> None:
+        super().__init__(topic, payload, handler, **more)
+        self._partition = TopicPartition(topic, partition)
+
+    @property
+    def name(self) -> str:
+        return f"{self.topic}[{self._partition.partition}]"
+
+    async def start(self, servers: str) -> None:
+        """Its position is known when this returns: nothing published later is missed."""
+        client = AIOKafkaConsumer(
+            bootstrap_servers=servers,
+            enable_auto_commit=False,
+            auto_offset_reset="latest",
+            fetch_max_wait_ms=_FETCH_WAIT_MS,
+        )
+        client.assign([self._partition])
+        await client.start()
+        self._client = client
+        await client.seek_to_end(self._partition)
+        await client.position(self._partition)

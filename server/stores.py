@@ -1,0 +1,78 @@
+"""Which adapters a server stands on: those of one process, or PostgreSQL, Redis and Kafka."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from server.kernel.bus import EventBus
+from server.kernel.clock import Clock
+from server.kernel.database import Database
+from server.kernel.limiter import RateLimiter
+from server.kernel.presence import Presence
+from server.settings import DATABASE_FILE, Settings, SettingsError
+
+_ASKED_FOR: Final = ("database_url", "redis_url", "kafka_servers")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """Not started yet; ``close`` comes last of all."""
+
+    database: Database
+    bus: EventBus
+    presence: Presence
+    limiter: RateLimiter
+    close: Callable[[], Awaitable[None]]
+
+
+def choose(settings: Settings, clock: Clock) -> Stores:
+    """Embedded, unless the three services are named.
+
+    Raises:
+        SettingsError: only some of them are.
+    """
+    named = [name for name in _ASKED_FOR if getattr(settings, name)]
+    if not named:
+        return _embedded(settings, clock)
+    if len(named) < len(_ASKED_FOR):
+        lacking = ", ".join(sorted(set(_ASKED_FOR) - set(named)))
+        raise SettingsError(f"PostgreSQL, Redis and Kafka go together; missing: {lacking}")
+    return _standalone(settings)
+
+
+def _embedded(settings: Settings, clock: Clock) -> Stores:
+    from server.infra.memory.bus import MemoryBus
+    from server.infra.memory.limiter import MemoryLimiter
+    from server.infra.memory.presence import MemoryPresence
+    from server.infra.sqlite.database import SqliteDatabase
+
+    async def close() -> None:
+        """Nothing is held."""
+
+    return Stores(
+        database=SqliteDatabase(settings.data / DATABASE_FILE),
+        bus=MemoryBus(),
+        presence=MemoryPresence(),
+        limiter=MemoryLimiter(clock),
+        close=close,
+    )
+
+
+def _standalone(settings: Settings) -> Stores:
+    # A desktop that hosts has none of the three drivers.
+    from server.infra.kafka.bus import KafkaBus
+    from server.infra.postgres.database import PostgresDatabase
+    from server.infra.redis.connection import connect
+    from server.infra.redis.limiter import RedisLimiter
+    from server.infra.redis.presence import RedisPresence
+
+    client = connect(settings.redis_url)
+    return Stores(
+        database=PostgresDatabase(settings.database_url),
+        bus=KafkaBus(settings.kafka_servers, prefix=settings.kafka_prefix),
+        presence=RedisPresence(client),
+        limiter=RedisLimiter(client),
+        close=client.aclose,
+    )

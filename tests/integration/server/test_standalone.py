@@ -1,0 +1,84 @@
+"""The same server on PostgreSQL, Redis and Kafka."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from common.ids import new_id
+from common.limits import Limits
+from common.protocol import requests
+from common.protocol.pushes import MessageDeleted, MessageEdited, MessageNew, ReactionAdded
+from server.bootstrap import Server
+from server.settings import Settings, SettingsError
+from tests.support.client import client, direct_room, group_room, register
+from tests.support.services import services
+from tests.support.stores import postgres_url, redis_client
+
+
+@pytest.fixture(autouse=True)
+def quiet_client() -> Iterator[None]:
+    """aiokafka logs as an error whatever it tries again: a topic just made has no leader for a moment."""
+    logger = logging.getLogger("aiokafka")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    yield
+    logger.setLevel(before)
+
+
+@pytest.fixture
+async def settings(tmp_path: Path) -> AsyncIterator[Settings]:
+    async with redis_client():
+        yield Settings(
+            data=tmp_path / "data",
+            port=0,
+            limits=Limits(messages_per_second=0),
+            database_url=await postgres_url(tmp_path),
+            redis_url=services().url("redis"),
+            kafka_servers=services().url("kafka"),
+            kafka_prefix=f"{new_id()}.",
+        )
+
+
+async def test_two_people_chat_and_all_is_there_after_a_restart(settings: Settings) -> None:
+    server = Server(settings)
+    await server.start()
+    try:
+        mira, dario = await register(server.url, "mira"), await register(server.url, "dario")
+        room = (await direct_room(server.url, mira, dario)).room_id
+        async with client(server.url, mira) as a, client(server.url, dario) as b:
+            for number in range(19):
+                await a.say(room, f"message {number}")
+            said = await a.say(room, "message 19")
+            heard = await b.until(MessageNew, lambda push: push.message.body == "message 19")
+            assert heard == said
+            await b.answer(lambda i: requests.ReactionAdd(i, new_id(), room, said.seq, "👍"))
+            await a.until(ReactionAdded)
+            await a.answer(lambda i: requests.MessageEdit(i, new_id(), room, said.seq, "edited"))
+            assert (await b.until(MessageEdited)).body == "edited"
+            await a.answer(lambda i: requests.MessageDelete(i, new_id(), room, said.seq - 1))
+            await b.until(MessageDeleted)
+            # By REST, so through the outbox.
+            group = (await group_room(server.url, mira, dario)).room_id
+            await b.until(MessageNew, lambda push: push.room_id == room)
+            assert (await a.say(group, "hello")).message.msg_no == 1
+            await b.until(MessageNew, lambda push: push.room_id == group)
+    finally:
+        await server.stop()
+    again = Server(settings)
+    await again.start()
+    try:
+        async with client(again.url, dario) as b:
+            bodies = [message.body for message in (await b.history(room)).messages]
+            assert bodies == [*(f"message {number}" for number in range(18)), "", "edited"]
+            assert again.server_id == server.server_id
+    finally:
+        await again.stop()
+
+
+async def test_the_three_go_together(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="kafka_servers, redis_url"):
+        await Server(Settings(data=tmp_path, port=0, database_url="postgresql://localhost/x")).start()

@@ -19,6 +19,7 @@ from tests.load.wire import LoadError, Socket
 _RECEIPT_EVERY_S: Final = 1.0
 _RUN_TIMEOUT_S: Final = 600.0
 _CONNECT_AT_ONCE: Final = 50
+_LOOK_S: Final = 0.005
 _STORM_MESSAGES: Final = 5
 _WARM_UP: Final = 20
 _encode: Final = msgspec.json.Encoder().encode
@@ -165,11 +166,15 @@ async def storm(
     """``n`` sessions that were away while messages came: all reconnect and sync at once."""
     users = await accounts.users(n)
     room_id = await accounts.group_room(users[0], f"storm-{n}", users[1:])
-    sender = await Socket.connect(url, users[0].token, _ignore)
+    stored: list[int] = []
+    sender = await Socket.connect(url, users[0].token, lambda push: stored.append(push.seq))
     after = next(head.seq for head in sender.heads.rooms if head.room_id == room_id)
     for _ in range(_STORM_MESSAGES):
         request = MessageSend(sender.request_id(), new_id(), room_id, next(texts))
         sender.send(_encode(request))
+    async with asyncio.timeout(_RUN_TIMEOUT_S):
+        while len(stored) < _STORM_MESSAGES:
+            await asyncio.sleep(_LOOK_S)
     sender.close()
     latencies = Latencies()
 

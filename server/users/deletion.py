@@ -61,6 +61,7 @@ class DeletionService:
 
     async def _delete(self, tx: Tx, user_id: str) -> User:
         """The user as they were."""
+        await repository.lock_user(tx, user_id)
         account = await repository.account_by_id(tx, user_id)
         if account is None or account.user.deleted:
             raise UsersError(Code.NOT_FOUND, "no such user")

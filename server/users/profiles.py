@@ -85,8 +85,9 @@ class ProfileService:
         before: list[str | None] = []
 
         async def change(tx: Tx) -> User:
+            await repository.lock_user(tx, identity.user_id)
             account = await repository.account_by_id(tx, identity.user_id)
-            if account is None:
+            if account is None or account.user.deleted:
                 raise UsersError(Code.NOT_FOUND, "no such user")
             before[:] = [account.user.avatar]
             await repository.set_avatar(tx, identity.user_id, version)
@@ -123,8 +124,9 @@ async def tell(tx: Tx, residence: Residence, user: User) -> None:
 
 
 async def _changed(tx: Tx, user_id: str, change: rest.ProfileChange) -> User:
+    await repository.lock_user(tx, user_id)
     account = await repository.account_by_id(tx, user_id)
-    if account is None:
+    if account is None or account.user.deleted:
         raise UsersError(Code.NOT_FOUND, "no such user")
     user, display_key = account.user, account.display_key
     if change.display_name is not None:

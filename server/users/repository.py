@@ -63,6 +63,12 @@ async def any_account(tx: Tx) -> bool:
     return await tx.fetch_one("SELECT 1 FROM users LIMIT 1") is not None
 
 
+async def lock_user(tx: Tx, user_id: str) -> None:
+    """Until the end: what is read of the user from here on is what is changed."""
+    # A change of nothing locks a row on either database; the portable subset has no FOR UPDATE.
+    await tx.execute("UPDATE users SET admin = admin WHERE id = $1", id_to_bytes(user_id))
+
+
 async def add_account(tx: Tx, account: AccountRecord) -> None:
     user = account.user
     await tx.execute(

@@ -15,6 +15,7 @@ from common.limits import SYNC_MAX_EVENTS
 from common.protocol import rest
 from common.protocol.pushes import AccountEvents
 from common.protocol.types import Device, User
+from server.kernel import meta
 from server.kernel.database import Tx
 from server.kernel.identity import Identity
 from server.users import code_rows, names, repository
@@ -28,6 +29,7 @@ from server.users.sessions import Sessions, hash_token, revoke
 
 _HOUR_MS: Final = 3_600_000
 PEOPLE_PAGE: Final = 100
+_FIRST: Final = "first_account"
 
 
 class UsersService:
@@ -139,6 +141,10 @@ class UsersService:
     async def _register(self, tx: Tx, account: AccountRecord) -> User:
         await _check_free(tx, account.user, account)
         first = not await repository.any_account(tx)
+        if first:
+            # Of several that come at once to an empty server the first to hold this fact is its admin.
+            await meta.set_fact(tx, _FIRST, account.user.id)
+            first = not await repository.any_account(tx)
         user = msgspec.structs.replace(account.user, admin=first)
         await repository.add_account(tx, replace(account, user=user))
         await self._residence.welcome(tx, user)

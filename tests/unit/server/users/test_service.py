@@ -270,3 +270,19 @@ async def test_a_hash_of_older_parameters_is_made_anew_at_the_next_login(house: 
     assert known != old
     await house.login("ann")
     assert (await house.users.account(signed_in.user.id)).password_hash == known
+
+
+async def test_of_many_who_come_at_once_to_an_empty_server_one_is_admin(house: House) -> None:
+    found = await asyncio.gather(*(house.register(f"user{number}") for number in range(5)))
+    assert sum(tokens.user.admin for tokens in found) == 1
+
+
+async def test_changes_of_a_profile_side_by_side_are_all_kept(house: House) -> None:
+    identity = await house.identity(await house.register("ann"))
+    await asyncio.gather(
+        house.profiles.change(identity, rest.ProfileChange(about="Hello")),
+        house.profiles.change(identity, rest.ProfileChange(avatar_colour=3)),
+        house.profiles.change(identity, rest.ProfileChange(display_name="Ann Lee")),
+    )
+    user = (await house.users.account(identity.user_id)).user
+    assert (user.display_name, user.about, user.avatar_colour) == ("Ann Lee", "Hello", 3)

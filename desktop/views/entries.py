@@ -37,19 +37,21 @@ from desktop.widgets.avatar import initials, paint_avatar, paint_picture
 ROW: Final = 48
 _AVATAR: Final = 32
 _ICON: Final = 18
+_EMOJI: Final = 20
 _ROLE: Final = Qt.ItemDataRole.UserRole
 _KEYS: Final = frozenset({Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One row. Its picture is the person's, or an icon, or "#" in the room's colour."""
+    """One row. Its picture is the person's, an emoji, an icon, or "#" in the room's colour."""
 
     title: str
     subtitle: str = ""
     person: Person | None = None
     room_id: str = ""
     icon: str = ""
+    emoji: str = ""
     picked: bool = False
     """Draws a tick at its end."""
     note: str = ""
@@ -170,7 +172,13 @@ def _note(painter: QPainter, rect: QRect, turn: Qt.LayoutDirection, note: str) -
 
 def _picture(painter: QPainter, place: QRect, entry: Entry) -> None:
     person, t = entry.person, tokens()
-    if entry.icon:
+    if entry.emoji:
+        font = painter.font()
+        font.setPixelSize(_EMOJI)
+        painter.setFont(font)
+        painter.setPen(QColor(t.text))
+        painter.drawText(place, Qt.AlignmentFlag.AlignCenter, entry.emoji)
+    elif entry.icon:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(t.field))
         painter.drawEllipse(place)

@@ -84,7 +84,7 @@ class Completions(EntryList):
         kind, query = self._typed[0], self._typed[1:]
         if kind == ":":
             found = best(query.replace("_", " "), table(), lambda pair: pair[1], limit=_MOST)
-            return [Entry(title=f"{emoji}  {name}", note=emoji, icon="smile") for emoji, name in found]
+            return [Entry(title=name, emoji=emoji) for emoji, name in found]
         people = [person for person in self._people() if not person.deleted]
         entries = [
             person_entry(person)
@@ -108,8 +108,8 @@ class Completions(EntryList):
         if entry.person is not None:
             text = f"@{entry.person.name} "
         elif self._typed.startswith(":"):
-            remember(self._settings, entry.note)
-            text = entry.note
+            remember(self._settings, entry.emoji)
+            text = entry.emoji
         else:
             text = f"@{ROOM} "
         cursor = self._field.textCursor()

@@ -124,6 +124,9 @@ def lay_out(item: MessageItem, width: int, *, grouped: bool, fonts: Fonts, token
         wide = max(wide, min(most, _QUOTE_WIDTH))
     chips, chips_wide, rows = _chips(item, most, fonts)
     wide = max(wide, chips_wide)
+    if document.has_code:
+        # Its ground is as wide as the text may be: no wider than the bubble.
+        document.setTextWidth(wide)
     y = PAD_Y
     name = QRect(PAD_X, y, wide, _NAME) if headed else None
     y += _NAME if headed else 0

@@ -25,6 +25,7 @@ LINE_PX: Final = 20
 BODY_PX: Final = 14
 _MARKUP: Final = re.compile(r"[*_~`\[\\]|://|^\s*(?:[>#+-]|\d+[.)])|\w\.\w{2}|\w@\w", re.MULTILINE)
 """Without any of these a text can't hold markup or a link; three messages in four have none."""
+_CODE_END: Final = re.compile(r"\n?</code></pre>\n?")
 _RULES: Final = ("emphasis", "strikethrough", "backticks", "fence", "blockquote", "list", "link", "linkify")
 _SCHEMES: Final = frozenset({"http", "https"})
 
@@ -57,7 +58,8 @@ def code_blocks(body: str) -> list[str]:
 
 def to_html(body: str) -> str:
     """Every character of ``body`` is text unless the subset gives it a meaning; images have none."""
-    return str(_parser().render(body))
+    # The line break that ends a block of code would be an empty line of it.
+    return _CODE_END.sub("</code></pre>", str(_parser().render(body)))
 
 
 def warm_up() -> None:
@@ -89,6 +91,7 @@ class MessageDocument(QTextDocument):
     ) -> None:
         """``erased``: a placeholder, which is no markup. ``names``: mentions as they stand in the body."""
         super().__init__(parent)
+        self._has_code = False
         font = QFont()
         font.setPixelSize(BODY_PX)
         font.setItalic(erased)
@@ -104,7 +107,9 @@ class MessageDocument(QTextDocument):
                 f" code, pre {{ background-color: {QColor(tokens.hover).name()}; font-family: monospace; }}"
                 f" blockquote {{ color: {tokens.muted}; margin-left: 12px; }}"
             )
-            self.setHtml(to_html(body))
+            html = to_html(body)
+            self._has_code = "<pre>" in html
+            self.setHtml(html)
         # Nothing but signs ("> >", "- -") would be an empty bubble.
         if not self.toPlainText().strip():
             self.setPlainText(body)
@@ -118,6 +123,11 @@ class MessageDocument(QTextDocument):
     def loadResource(self, type: int, name: QUrl | str) -> object:  # noqa: A002 - Qt's names
         """Nothing, ever (libraries.md, trap 10)."""
         return None
+
+    @property
+    def has_code(self) -> bool:
+        """Whether a block of it has a ground of its own."""
+        return self._has_code
 
     def _mark(self, names: Sequence[str], tokens: Tokens) -> None:
         """Mentions in the accent colour. They stand in order, so each is looked for after the one before."""

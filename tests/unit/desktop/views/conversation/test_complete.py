@@ -95,7 +95,7 @@ def test_nothing_is_offered_where_nothing_is_meant(field: Composer, text: str) -
 
 def test_an_emoji_by_its_name(field: Composer) -> None:
     QTest.keyClicks(field, "Good :rocket")
-    assert offered(field)[0].startswith("\N{ROCKET}")
+    assert offered(field)[0] == "rocket"
     QTest.keyClick(field, Qt.Key.Key_Return)
     assert field.toPlainText() == "Good \N{ROCKET}"
 

@@ -61,3 +61,11 @@ def test_an_edited_message_says_so_beside_the_time_it_was_sent(qapp: QApplicatio
     plain, edited = message(1), replace(message(1), edited=True)
     assert measure(edited, 500).words == f"edited · {measure(plain, 500).words}"
     assert measure(replace(plain, state=SendState.FAILED), 500).words == "not sent"
+
+
+def test_the_ground_of_code_stays_within_its_bubble(qapp: QApplication) -> None:
+    del qapp
+    made = measure(message(1, "```\nmake demo\nmake bench\n```"), 900)
+    assert made.document.toPlainText() == "make demo\nmake bench"
+    assert made.text.x() + made.document.textWidth() <= made.width
+    assert made.document.textWidth() >= made.document.idealWidth()

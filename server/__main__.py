@@ -17,7 +17,7 @@ from cyclopts import App, Parameter
 
 from common.ids import short_key
 from common.protocol.rest import Registration
-from server.settings import DEFAULT_PORT, Settings, SettingsError, limits_from
+from server.settings import DEFAULT_PORT, Role, Settings, SettingsError, limits_from
 
 app: Final = App(name="parley-server", help="Parley's server, on a machine of its own.")
 
@@ -35,6 +35,10 @@ class ServiceUrls:
     """Presence, routes and rate limits."""
     kafka_servers: Annotated[str, Parameter(env_var="PARLEY_KAFKA_SERVERS")] = ""
     """The event bus, as host:port,..."""
+    role: Annotated[Role, Parameter(env_var="PARLEY_ROLE")] = Role.ALL
+    """What this process does: all, or as one of several gateway or core."""
+    ordinal: Annotated[int, Parameter(env_var="PARLEY_ORDINAL")] = 0
+    """Of a gateway: its number among the gateways, from 0."""
 
 
 _EMBEDDED: Final = ServiceUrls()

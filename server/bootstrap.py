@@ -5,22 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
 from litestar import Litestar
+from litestar.types import ControllerRouterHandler
 
 from common.errors import Code, ParleyError
 from common.protocol.rest import Register, ServerInfo
 from common.protocol.version import PRODUCT, VERSIONS
 from server.chat import controller as chat_controller
-from server.chat.event import MESSAGE_SENT, RECEIPT, USER_TYPING
-from server.chat.service.commit import CommitService
-from server.chat.service.marks import MarkService
-from server.chat.service.posts import PostService
-from server.chat.service.reads import ReadService
-from server.chat.service.rooms import RoomService
-from server.gateway.gateway import Gateway
+from server.chat.context import ChatContext, ChatPorts
+from server.gateway.gateway import Gateway, Place
 from server.gateway.ports import Account
 from server.http.app import make_app
 from server.http.metrics import Metrics
@@ -32,13 +29,15 @@ from server.infra.crypto.tokenkeys import TokenKeys
 from server.infra.crypto.tokens import SignedTokens
 from server.infra.folder_blobs import FolderBlobs
 from server.infra.pictures import PillowPictures
+from server.kernel.bus import EventBus
 from server.kernel.clock import Clock, SystemClock
 from server.kernel.delivery import DELIVERED
+from server.kernel.kick import OUTBOX_KICKED, RemoteKick, on_kick
 from server.kernel.meta import history_epoch
 from server.kernel.outbox import OutboxRelay
 from server.kernel.publisher import DeliveryPublisher
 from server.kernel.tasks import TaskOwner
-from server.settings import BLOBS_FOLDER, KEYS_FOLDER, TOKEN_KEYS_FOLDER, Settings
+from server.settings import BLOBS_FOLDER, KEYS_FOLDER, TOKEN_KEYS_FOLDER, Role, Settings
 from server.stores import choose
 from server.users import controller as users_controller
 from server.users import repository as user_rows
@@ -51,7 +50,6 @@ from server.users.service import UsersService
 log: Final = structlog.get_logger(__name__)
 
 _STOP_TIMEOUT_S: Final = 15.0
-_RECEIPTS_AT_ONCE: Final = 4_096
 _ROTATE_LOOK_S: Final = 3_600.0
 
 
@@ -126,15 +124,20 @@ class Server:
         self.server_id = identity.server_id
         publisher = DeliveryPublisher(bus=bus, presence=presence)
         relay = OutboxRelay(database=database, bus=bus, deliver=publisher.deliver, topics=[SESSION_REVOKED])
-        reads = ReadService(database=database, people=user_rows.users_by_id)
-        rooms = RoomService(
-            database=database,
-            clock=clock,
-            people=user_rows.users_by_id,
-            accounts=user_rows.AccountStream(),
-            reads=reads,
-            limiter=limiter,
-            kick=relay.kick,
+        kick: Callable[[], None] = relay.kick
+        if settings.role is Role.GATEWAY:
+            kick = remote = RemoteKick(bus)
+            self._stack.push_async_callback(remote.stop)
+        chat = ChatContext(
+            ports=ChatPorts(
+                database=database,
+                clock=clock,
+                limiter=limiter,
+                people=user_rows.users_by_id,
+                accounts=user_rows.AccountStream(),
+                deliver=publisher.deliver,
+                kick=kick,
+            ),
             limits=settings.limits,
         )
         hasher = Argon2Hasher()
@@ -145,13 +148,11 @@ class Server:
         lifetime_ms = settings.limits.access_token_ms
         token_keys = TokenKeys(keys / TOKEN_KEYS_FOLDER, clock=clock, token_ms=lifetime_ms)
         people = UsersContext(
-            means=Means(
-                database=database, clock=clock, limiter=limiter, limits=settings.limits, kick=relay.kick
-            ),
+            means=Means(database=database, clock=clock, limiter=limiter, limits=settings.limits, kick=kick),
             ports=UsersPorts(
                 hasher=hasher,
                 tokens=SignedTokens(keys=token_keys, server_id=identity.server_id, clock=clock),
-                residence=rooms,
+                residence=chat.rooms,
                 blobs=blobs,
                 pictures=PillowPictures(),
             ),
@@ -164,29 +165,18 @@ class Server:
         gateway = Gateway(
             authenticator=users,
             accounts=_Accounts(users),
-            rooms=reads,
+            rooms=chat.reads,
             handlers={
                 **users_controller.socket_handlers(users),
-                **chat_controller.socket_handlers(bus, reads),
+                **chat_controller.socket_handlers(bus, chat.reads),
             },
             presence=presence,
             clock=clock,
             limits=settings.limits,
-            server_id=identity.server_id,
+            place=Place(server_id=identity.server_id, ordinal=settings.ordinal),
         )
         self._gateway = gateway
-        posts = PostService(database=database, clock=clock, kick=relay.kick)
-        commit = CommitService(database=database, clock=clock, deliver=publisher.deliver)
-        marks = MarkService(database=database, accounts=user_rows.AccountStream(), deliver=publisher.deliver)
-        bus.subscribe(MESSAGE_SENT, "chat", commit.handle)
-        bus.subscribe(RECEIPT, "chat", marks.handle_receipts, max_batch=_RECEIPTS_AT_ONCE)
-        bus.subscribe(USER_TYPING, "chat", marks.handle_typing)
-        bus.subscribe(SESSION_REVOKED, "gateway", _revoker(users, gateway))
-        bus.read_partition(DELIVERED, gateway.ordinal, gateway.deliver)
-        await bus.start()
-        self._stack.push_async_callback(bus.stop)
-        await relay.start()
-        self._stack.push_async_callback(relay.stop)
+        await self._consume(bus, relay, chat, users)
         await gateway.start(await database.write(history_epoch))
         self._stack.push_async_callback(gateway.stop)
         app = make_app(
@@ -196,12 +186,10 @@ class Server:
             ),
             metrics=_metrics(gateway),
             ready=lambda: self._missing,
-            routes=(*users_controller.routes(), *chat_controller.routes()),
+            routes=() if settings.role is Role.CORE else _routes(),
             services={
                 **people.services,
-                "rooms": rooms,
-                "reads": reads,
-                "posts": posts,
+                **chat.services,
             },
         )
         self._tasks.spawn(_rotate(token_keys), name="token keys")
@@ -209,6 +197,24 @@ class Server:
         if first is not None:
             await _make_first(users, first)
         await self._listen(app, gateway, listener, identity)
+
+    async def _consume(
+        self, bus: EventBus, relay: OutboxRelay, chat: ChatContext, users: UsersService
+    ) -> None:
+        """What this process's role has it handle, from now on."""
+        role, gateway = self._settings.role, self._gateway
+        if role is not Role.GATEWAY:
+            chat.consume(bus)
+            bus.subscribe(OUTBOX_KICKED, "relay", on_kick(relay.kick))
+        if role is not Role.CORE and gateway is not None:
+            # Every gateway hears of every device that was signed out.
+            bus.subscribe(SESSION_REVOKED, f"gateway-{gateway.ordinal}", _revoker(users, gateway))
+            bus.read_partition(DELIVERED, gateway.ordinal, gateway.deliver)
+        await bus.start()
+        self._stack.push_async_callback(bus.stop)
+        if role is not Role.GATEWAY:
+            await relay.start()
+            self._stack.push_async_callback(relay.stop)
 
     async def _listen(
         self,
@@ -218,7 +224,7 @@ class Server:
         identity: ServerIdentity,
     ) -> None:
         settings = self._settings
-        config = config_of(app, gateway.connection)
+        config = config_of(app, "none" if settings.role is Role.CORE else gateway.connection)
         config.load()
         if settings.secure:
             config.ssl = identity.tls()
@@ -266,6 +272,10 @@ async def _rotate(keys: TokenKeys) -> None:
         except (OSError, KeyFileError) as problem:
             # The key of today goes on being good.
             log.warning("token_key_not_rotated", reason=str(problem))
+
+
+def _routes() -> tuple[ControllerRouterHandler, ...]:
+    return (*users_controller.routes(), *chat_controller.routes())
 
 
 def _revoker(users: UsersService, gateway: Gateway) -> Any:  # noqa: ANN401 - a bus handler

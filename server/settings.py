@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,16 @@ class SettingsError(Exception):
     """A setting can't be used; one line that names it."""
 
 
+class Role(StrEnum):
+    """What a process of a server does: all of it, or one half of several processes."""
+
+    ALL = "all"
+    GATEWAY = "gateway"
+    """Connections and REST."""
+    CORE = "core"
+    """Commits, receipts, typing, the relay of the outbox."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What a server on embedded storage needs to know. ``port`` 0: any free one."""
@@ -45,6 +56,11 @@ class Settings:
     redis_url: str = ""
     kafka_servers: str = ""
     kafka_prefix: str = "parley."
+
+    role: Role = Role.ALL
+    """Other than ``all`` only with the three services."""
+    ordinal: int = 0
+    """Of a gateway among the gateways: where deliveries for its sessions go."""
 
     @property
     def secure(self) -> bool:

@@ -11,7 +11,7 @@ from server.kernel.clock import Clock
 from server.kernel.database import Database
 from server.kernel.limiter import RateLimiter
 from server.kernel.presence import Presence
-from server.settings import DATABASE_FILE, Settings, SettingsError
+from server.settings import DATABASE_FILE, Role, Settings, SettingsError
 
 _ASKED_FOR: Final = ("database_url", "redis_url", "kafka_servers")
 
@@ -35,6 +35,8 @@ def choose(settings: Settings, clock: Clock) -> Stores:
     """
     named = [name for name in _ASKED_FOR if getattr(settings, name)]
     if not named:
+        if settings.role is not Role.ALL:
+            raise SettingsError(f"role {settings.role} needs PostgreSQL, Redis and Kafka")
         return _embedded(settings, clock)
     if len(named) < len(_ASKED_FOR):
         lacking = ", ".join(sorted(set(_ASKED_FOR) - set(named)))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
@@ -29,6 +31,15 @@ log: Final = structlog.get_logger(__name__)
 _WHEEL: Final = 20
 """The heartbeat looks at a twentieth of the sessions at a time."""
 _RETRY_AFTER_MS: Final = 1_000
+_NUMBER_BITS: Final = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Which gateway of which server this is; ``ordinal`` counts from 0."""
+
+    server_id: str
+    ordinal: int = 0
 
 
 class Gateway:
@@ -44,20 +55,21 @@ class Gateway:
         presence: Presence,
         clock: Clock,
         limits: Limits,
-        server_id: str,
+        place: Place,
     ) -> None:
         self.authenticator = authenticator
         self.accounts = accounts
         self.handlers = handlers
         self.clock = clock
         self.limits = limits
-        self.server_id = server_id
+        self.server_id = place.server_id
         self.history_epoch = ""
-        self.ordinal = 0
+        self.ordinal = place.ordinal
         self.tasks = TaskOwner("gateway")
         self.hub = Hub(rooms=rooms, presence=presence, ordinal=self.ordinal)
         self._presence = presence
-        self._numbers = itertools.count(1)
+        # Not from 1: an answer that was on its way to this gateway before a restart is nobody's now.
+        self._numbers = itertools.count(secrets.randbits(_NUMBER_BITS))
         self._open: set[Session] = set()
         self._allowances: dict[str, Allowance] = {}
 

@@ -202,7 +202,9 @@ class Hub:
     async def _other(self, delivery: Delivery) -> None:
         match delivery:
             case Answers():
-                session = self._sessions.get(delivery.origin.session)
+                # Gateways may share a partition: numbers of sessions are a gateway's own.
+                mine = delivery.origin.gateway == self._ordinal
+                session = self._sessions.get(delivery.origin.session) if mine else None
                 if session is not None:
                     session.push(*delivery.pushes)
             case UserDelivery():

@@ -35,6 +35,8 @@ class ServiceUrls:
     """Presence, routes and rate limits."""
     kafka_servers: Annotated[str, Parameter(env_var="PARLEY_KAFKA_SERVERS")] = ""
     """The event bus, as host:port,..."""
+    kafka_prefix: Annotated[str, Parameter(env_var="PARLEY_KAFKA_PREFIX")] = "parley."
+    """Of this server's topics and groups, where several share a cluster."""
     role: Annotated[Role, Parameter(env_var="PARLEY_ROLE")] = Role.ALL
     """What this process does: all, or as one of several gateway or core."""
     ordinal: Annotated[int, Parameter(env_var="PARLEY_ORDINAL")] = 0

@@ -51,6 +51,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=50, help="how often the kill tests kill")
 
 
+@pytest.fixture
+def quiet_kafka() -> Iterator[None]:
+    """aiokafka logs as an error whatever it tries again: a topic just made has no leader for a moment."""
+    logger = logging.getLogger("aiokafka")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    yield
+    logger.setLevel(before)
+
+
 @pytest.fixture(autouse=True)
 def log_guard() -> Iterator[LogGuard]:
     """Fails the test that logs a warning or error it did not expect; see `expect_log`."""

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import pytest
@@ -10,6 +9,8 @@ import pytest
 from server.kernel.bus import BusUnavailableError, Topic
 from tests.contract.adapters import BOUNDED_BUSES, BUSES, BusOpener
 from tests.support.wait import until
+
+pytestmark = pytest.mark.usefixtures("quiet_kafka")
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -19,16 +20,6 @@ class Note(msgspec.Struct, frozen=True):
 
 NOTES = Topic("test.notes", Note)
 OTHERS = Topic("test.others", Note)
-
-
-@pytest.fixture(autouse=True)
-def quiet_client() -> Iterator[None]:
-    """aiokafka logs as an error whatever it tries again: a topic just made has no leader for a moment."""
-    logger = logging.getLogger("aiokafka")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
-    yield
-    logger.setLevel(before)
 
 
 @pytest.fixture(params=list(BUSES.values()), ids=list(BUSES))

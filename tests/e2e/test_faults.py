@@ -14,7 +14,7 @@ import pytest
 from common.errors import Code, ParleyError
 from desktop.bootstrap import Desktop
 from desktop.services.state import Link, SendState
-from desktop.views.start.hosting import HostForm
+from desktop.views.conversation.view import ConversationView
 from server.chat.service import commit as commit_service
 from tests.e2e.conftest import Drive
 from tests.e2e.windows import (
@@ -23,6 +23,7 @@ from tests.e2e.windows import (
     host,
     messages,
     open_chat,
+    press_host,
     signed_in,
     started,
     window_of,
@@ -100,18 +101,6 @@ def test_nobody_there_is_said_and_the_address_stays(tmp_path: Path, drive: Drive
     drive(story)
 
 
-async def _try_to_host(desktop: Desktop) -> HostForm:
-    start = window_of(desktop).start
-    start.welcome.host.click()
-    form = start.form
-    assert isinstance(form, HostForm)
-    form.name.edit.setText("Mira Rossi")
-    form.username.edit.setText("mira")
-    form.password.edit.setText("password 1")
-    form.go.click()
-    return form
-
-
 def test_a_port_in_use_is_said_and_hosting_works_once_it_is_free(tmp_path: Path, drive: Drive) -> None:
     async def story() -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -119,7 +108,7 @@ def test_a_port_in_use_is_said_and_hosting_works_once_it_is_free(tmp_path: Path,
             desktop = Desktop(tmp_path, bind="127.0.0.1", port=port)
             desktop.show()
             await desktop.run()
-            form = await _try_to_host(desktop)
+            form = press_host(desktop)
             await until(form.form.message.text, timeout_s=PATIENCE_S)
             assert str(port) in form.form.message.text()
             assert form.password.text == "password 1"
@@ -134,7 +123,7 @@ def test_a_folder_that_can_not_be_written_is_said(tmp_path: Path, drive: Drive) 
     async def story() -> None:
         desktop = await started(tmp_path)
         (tmp_path / "server").write_text("a file where the folder should be")
-        form = await _try_to_host(desktop)
+        form = press_host(desktop)
         await until(form.form.message.text, timeout_s=PATIENCE_S)
         assert "server" in form.form.message.text()
         await desktop.close()
@@ -161,6 +150,13 @@ def test_a_damaged_database_is_said_at_the_next_start_and_kept(tmp_path: Path, d
     drive(story)
 
 
+async def _in_everyone(folder: Path) -> tuple[Desktop, ConversationView]:
+    mira = await host(folder)
+    page = open_chat(mira)
+    page.open(page.account.rooms[0].room_id)
+    return mira, conversation(mira)
+
+
 def test_a_full_disk_of_the_server_is_said_and_the_message_leaves_later(
     tmp_path: Path, drive: Drive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,10 +164,7 @@ def test_a_full_disk_of_the_server_is_said_and_the_message_leaves_later(
         raise ParleyError(Code.STORAGE_FULL, "no space", retry_after_ms=300)
 
     async def story() -> None:
-        mira = await host(tmp_path)
-        page = open_chat(mira)
-        page.open(page.account.rooms[0].room_id)
-        view = conversation(mira)
+        mira, view = await _in_everyone(tmp_path)
         with monkeypatch.context() as broken:
             broken.setattr(commit_service, "commit_batch", full)
             write(view, "kept while the disk is full")
@@ -190,10 +183,7 @@ def test_a_refused_message_says_why(tmp_path: Path, drive: Drive, monkeypatch: p
         raise ParleyError(Code.RECIPIENT_UNAVAILABLE, "this person can't be reached")
 
     async def story() -> None:
-        mira = await host(tmp_path)
-        page = open_chat(mira)
-        page.open(page.account.rooms[0].room_id)
-        view = conversation(mira)
+        mira, view = await _in_everyone(tmp_path)
         with monkeypatch.context() as broken:
             broken.setattr(commit_service, "commit_batch", refuse)
             write(view, "to nobody")

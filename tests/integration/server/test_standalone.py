@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,15 +19,7 @@ from tests.support.client import Rest, client, direct_room, group_room, register
 from tests.support.services import services
 from tests.support.stores import postgres_url, redis_client
 
-
-@pytest.fixture(autouse=True)
-def quiet_client() -> Iterator[None]:
-    """aiokafka logs as an error whatever it tries again: a topic just made has no leader for a moment."""
-    logger = logging.getLogger("aiokafka")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
-    yield
-    logger.setLevel(before)
+pytestmark = pytest.mark.usefixtures("quiet_kafka")
 
 
 @pytest.fixture

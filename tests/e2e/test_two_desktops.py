@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtWidgets import QLabel
 
 from desktop.services.state import SendState
+from desktop.views.conversation.view import ConversationView
 from tests.e2e.conftest import Drive
 from tests.e2e.windows import (
     PATIENCE_S,
@@ -17,6 +19,7 @@ from tests.e2e.windows import (
     open_chat,
     signed_in,
     started,
+    window_of,
     write,
 )
 from tests.support.wait import until
@@ -45,10 +48,22 @@ def test_host_join_and_chat_both_ways(tmp_path: Path, drive: Drive) -> None:
         await until(lambda: messages(a)[-1].state is not SendState.WAITING, timeout_s=PATIENCE_S)
         assert a.composer.toPlainText() == ""
         assert [m.body for m in messages(a)] == [m.body for m in messages(b)]
+        await b.timeline.edit(asked.seq, "Can someone check the Windows installer?")
+        await until(lambda: messages(a)[0].edited, timeout_s=PATIENCE_S)
+        assert messages(a)[0].body == "Can someone check the Windows installer?"
+        # Read is what a person can see in a window that is theirs at the moment: one, then the other.
+        for reader, written in ((mira, messages(b)[0].key), (dario, messages(a)[-1].key)):
+            window_of(reader).activateWindow()
+            writer = b if reader is mira else a
+            await until(partial(_read_by_all, writer, written), timeout_s=PATIENCE_S)
         await dario.close()
         await mira.close()
 
     drive(story)
+
+
+def _read_by_all(view: ConversationView, key: str) -> bool:
+    return next(m for m in messages(view) if m.key == key).state is SendState.READ
 
 
 def test_what_was_said_is_on_screen_after_a_restart(tmp_path: Path, drive: Drive) -> None:

@@ -13,11 +13,12 @@ from common.errors import ParleyError
 from common.protocol.types import Mention, Message
 from desktop.net.tasks import TaskOwner
 from desktop.services.core import Core
+from desktop.services.pages import FIRST_PAGE, first_page
 from desktop.services.render import Renderer
 from desktop.services.state import MessageItem, SendState, TimelineItem
 from desktop.storage.cache import START, Applied, Page, Row, read_after, read_around, read_before, read_tail
 from desktop.storage.outbox import Draft
-from desktop.storage.worker import Connection, StorageError
+from desktop.storage.worker import StorageError
 
 log: Final = logging.getLogger(__name__)
 
@@ -25,10 +26,7 @@ WINDOW: Final = 300
 ROWS_MAX: Final = 260
 """Stream rows after a trim; the rest of the window is room for drafts and for growing without trimming."""
 DRAFTS_MAX: Final = 40
-FIRST_PAGE: Final = 80
 PAGE: Final = 60
-CONTEXT: Final = 30
-"""Rows shown before the first unread message."""
 
 
 class TimelineService(QObject):
@@ -50,6 +48,7 @@ class TimelineService(QObject):
         self._items: list[TimelineItem] = []
         self._tasks = TaskOwner(f"timeline {room_id[:8]}")
         self._busy = False
+        self._meanwhile: list[Row] = []
         self._follows = False
         self._at_start = False
         self._opened = False
@@ -155,9 +154,10 @@ class TimelineService(QObject):
 
     def on_applied(self, applied: Applied) -> None:
         """Rows of this room changed in the cache."""
-        if not self._opened:
-            return
-        if applied.tail is None:
+        if self._busy and applied.tail is not None:
+            # A page that is under way may have been read before these were stored.
+            self._meanwhile += applied.rows
+        if not self._opened or applied.tail is None:
             return
         last = self._rows[-1].seq if self._rows else 0
         new: list[Row] = []
@@ -238,6 +238,7 @@ class TimelineService(QObject):
             work.close()
             return
         self._busy = True
+        self._meanwhile.clear()
         self._tasks.spawn(self._finish(work))
 
     async def _finish(self, work: Coroutine[Any, Any, None]) -> None:
@@ -276,14 +277,7 @@ class TimelineService(QObject):
 
     async def _first_page(self, unread: int, read: int) -> Page | None:
         room_id = self._room_id
-
-        def job(db: Connection) -> Page | None:
-            around = None
-            if unread:
-                around = read_around(db, room_id, max(1, read), before=CONTEXT, after=FIRST_PAGE - CONTEXT)
-            return around or read_tail(db, room_id, FIRST_PAGE)
-
-        return await self._core.read(job)
+        return await self._core.read(lambda db: first_page(db, room_id, unread=unread, read=read))
 
     async def _older(self) -> None:
         first = self._rows[0].seq
@@ -336,7 +330,18 @@ class TimelineService(QObject):
         self._drafts = self._core.outbox.drafts(self._room_id)[-DRAFTS_MAX:] if self._follows else []
         self._items = [self._item(row) for row in rows] + [self._draft_item(draft) for draft in self._drafts]
         self.reset.emit()
+        self._take_meanwhile()
         self.ends_changed.emit()
+
+    def _take_meanwhile(self) -> None:
+        """What was stored between the reading of the page and now."""
+        meanwhile, self._meanwhile = self._meanwhile, []
+        for row in meanwhile:
+            index = self._index(row.seq)
+            if index is not None:
+                self._replace(index, row)
+            elif self._follows and (not self._rows or row.seq > self._rows[-1].seq):
+                self._append([row])
 
     def _append(self, rows: Sequence[Row]) -> None:
         for row in rows:

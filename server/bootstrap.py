@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -23,24 +24,24 @@ from server.http.app import make_app
 from server.http.metrics import Metrics
 from server.http.serving import BACKLOG, WebServer, config_of
 from server.infra.crypto.identity import ServerIdentity
-from server.infra.crypto.keyfiles import KeyFileError
 from server.infra.crypto.passwords import Argon2Hasher
-from server.infra.crypto.tokenkeys import TokenKeys
+from server.infra.crypto.tokenkeys import LOOK_MS, TokenKeys
 from server.infra.crypto.tokens import SignedTokens
-from server.infra.folder_blobs import FolderBlobs
 from server.infra.pictures import PillowPictures
 from server.kernel.bus import EventBus
 from server.kernel.clock import Clock, SystemClock
 from server.kernel.delivery import DELIVERED
+from server.kernel.failures import OperatorError
 from server.kernel.kick import OUTBOX_KICKED, RemoteKick, on_kick
-from server.kernel.meta import history_epoch
+from server.kernel.meta import claim, history_epoch
 from server.kernel.outbox import OutboxRelay
 from server.kernel.publisher import DeliveryPublisher
 from server.kernel.tasks import TaskOwner
-from server.settings import BLOBS_FOLDER, KEYS_FOLDER, TOKEN_KEYS_FOLDER, Role, Settings
+from server.settings import Role, Settings
 from server.stores import choose
 from server.users import controller as users_controller
 from server.users import repository as user_rows
+from server.users.admission import AdmissionService
 from server.users.context import UsersContext, UsersPorts
 from server.users.event import SESSION_REVOKED, SessionsRevoked
 from server.users.means import Means
@@ -50,10 +51,9 @@ from server.users.service import UsersService
 log: Final = structlog.get_logger(__name__)
 
 _STOP_TIMEOUT_S: Final = 15.0
-_ROTATE_LOOK_S: Final = 3_600.0
 
 
-class PortBusyError(Exception):
+class PortBusyError(OperatorError):
     """The address can't be listened on, in words."""
 
 
@@ -119,11 +119,13 @@ class Server:
         await presence.start()
         self._stack.push_async_callback(presence.stop)
         # After the database: the start of SQLite's made and locked the folder.
-        keys = settings.data / KEYS_FOLDER
-        identity = ServerIdentity(keys)
+        identity = ServerIdentity(settings.identity_path)
         self.server_id = identity.server_id
+        await database.write(claim, identity.server_id)
         publisher = DeliveryPublisher(bus=bus, presence=presence)
-        relay = OutboxRelay(database=database, bus=bus, deliver=publisher.deliver, topics=[SESSION_REVOKED])
+        relay = OutboxRelay(
+            database=database, bus=bus, deliver=publisher.deliver, broadcasts=[SESSION_REVOKED]
+        )
         kick: Callable[[], None] = relay.kick
         if settings.role is Role.GATEWAY:
             kick = remote = RemoteKick(bus)
@@ -142,25 +144,25 @@ class Server:
         )
         hasher = Argon2Hasher()
         self._stack.callback(hasher.close)
-        blobs = FolderBlobs(settings.data / BLOBS_FOLDER)
-        await blobs.start()
-        self._stack.push_async_callback(blobs.stop)
-        lifetime_ms = settings.limits.access_token_ms
-        token_keys = TokenKeys(keys / TOKEN_KEYS_FOLDER, clock=clock, token_ms=lifetime_ms)
+        await stores.blobs.start()
+        self._stack.push_async_callback(stores.blobs.stop)
+        token_keys = TokenKeys(
+            database, sealer=identity.sealer(), clock=clock, token_ms=settings.limits.access_token_ms
+        )
+        await token_keys.look()
         people = UsersContext(
             means=Means(database=database, clock=clock, limiter=limiter, limits=settings.limits, kick=kick),
             ports=UsersPorts(
                 hasher=hasher,
                 tokens=SignedTokens(keys=token_keys, server_id=identity.server_id, clock=clock),
                 residence=chat.rooms,
-                blobs=blobs,
+                blobs=stores.blobs,
                 pictures=PillowPictures(),
             ),
             name=settings.name,
             registration=settings.registration,
         )
-        await people.start()
-        users, admission = people.users, people.admission
+        users = people.users
         self._resets = people.resets
         gateway = Gateway(
             authenticator=users,
@@ -177,13 +179,12 @@ class Server:
         )
         self._gateway = gateway
         await self._consume(bus, relay, chat, users)
+        await people.start()
         await gateway.start(await database.write(history_epoch))
         self._stack.push_async_callback(gateway.stop)
         app = make_app(
             authenticator=users,
-            info=lambda: ServerInfo(
-                PRODUCT, self.server_id, admission.name, list(VERSIONS), admission.registration
-            ),
+            info=partial(_info, self.server_id, people.admission),
             metrics=_metrics(gateway),
             ready=lambda: self._missing,
             routes=() if settings.role is Role.CORE else _routes(),
@@ -192,7 +193,7 @@ class Server:
                 **chat.services,
             },
         )
-        self._tasks.spawn(_rotate(token_keys), name="token keys")
+        self._tasks.spawn(_look_for_keys(token_keys), name="token keys")
         self._stack.push_async_callback(self._tasks.close)
         if first is not None:
             await _make_first(users, first)
@@ -207,8 +208,7 @@ class Server:
             chat.consume(bus)
             bus.subscribe(OUTBOX_KICKED, "relay", on_kick(relay.kick))
         if role is not Role.CORE and gateway is not None:
-            # Every gateway hears of every device that was signed out.
-            bus.subscribe(SESSION_REVOKED, f"gateway-{gateway.ordinal}", _revoker(users, gateway))
+            bus.read_partition(SESSION_REVOKED, gateway.ordinal, _revoker(users, gateway))
             bus.read_partition(DELIVERED, gateway.ordinal, gateway.deliver)
         await bus.start()
         self._stack.push_async_callback(bus.stop)
@@ -264,14 +264,19 @@ async def _make_first(users: UsersService, first: Register) -> None:
             raise
 
 
-async def _rotate(keys: TokenKeys) -> None:
+async def _info(server_id: str, admission: AdmissionService) -> ServerInfo:
+    policy = await admission.policy()
+    return ServerInfo(PRODUCT, server_id, policy.name, list(VERSIONS), policy.registration)
+
+
+async def _look_for_keys(keys: TokenKeys) -> None:
     while True:
-        await asyncio.sleep(_ROTATE_LOOK_S)
+        await asyncio.sleep(LOOK_MS / 1_000)
         try:
-            await asyncio.to_thread(keys.rotate_if_due)
-        except (OSError, KeyFileError) as problem:
-            # The key of today goes on being good.
-            log.warning("token_key_not_rotated", reason=str(problem))
+            await keys.look()
+        except (ParleyError, OperatorError) as problem:
+            # The keys of before go on being good.
+            log.warning("token_keys_not_read", reason=str(problem))
 
 
 def _routes() -> tuple[ControllerRouterHandler, ...]:

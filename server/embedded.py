@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.errors import ParleyError
 from common.protocol.rest import Register
+from server.kernel.failures import OperatorError
 
 if TYPE_CHECKING:
     from server.bootstrap import Server
@@ -104,9 +105,7 @@ class EmbeddedServer:
 
     async def _serve(self) -> None:
         # Litestar takes most of a second to import: here, beside the window and not before it.
-        from server.bootstrap import PortBusyError, Server
-        from server.infra.crypto.keyfiles import KeyFileError
-        from server.kernel.database import DamagedDatabaseError
+        from server.bootstrap import Server
         from server.settings import Settings
 
         settings = self._settings
@@ -115,7 +114,7 @@ class EmbeddedServer:
         )
         try:
             await server.start(first=settings.first)
-        except (PortBusyError, DamagedDatabaseError, KeyFileError, ParleyError, OSError) as problem:
+        except (OperatorError, ParleyError, OSError) as problem:
             raise EmbeddedError(str(problem)) from problem
         self._server, self._loop, self._stopping = server, asyncio.get_running_loop(), asyncio.Event()
         self._started.set_result(None)

@@ -1,4 +1,7 @@
-"""What is done to a server's folder while no server runs on it: a part of the composition."""
+"""What is done to a server's data beside it: a part of the composition.
+
+On embedded storage no server may run on the folder, which is locked; on PostgreSQL it may.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,10 @@ from common.protocol.rest import InviteCreate
 from server.infra.crypto.identity import ServerIdentity
 from server.infra.crypto.passwords import Argon2Hasher
 from server.infra.crypto.tokenkeys import forget_token_keys
-from server.infra.sqlite.database import SqliteDatabase
 from server.kernel.clock import SystemClock
-from server.settings import DATABASE_FILE, KEYS_FOLDER, TOKEN_KEYS_FOLDER
+from server.kernel.database import Database
+from server.settings import DATABASE_FILE, Settings
+from server.stores import choose_database
 from server.users.admission import add_invite
 from server.users.resets import set_password
 
@@ -22,10 +26,16 @@ _DAY_S: Final = 24 * 3_600
 
 
 @contextlib.asynccontextmanager
-async def _opened(data: Path) -> AsyncIterator[SqliteDatabase]:
-    """The folder's database, locked: a running server refuses it."""
-    _check(data / DATABASE_FILE)
-    database = SqliteDatabase(data / DATABASE_FILE)
+async def opened(settings: Settings) -> AsyncIterator[Database]:
+    """The server's database.
+
+    Raises:
+        FileNotFoundError: embedded, and no server was ever started on the folder.
+        DatabaseUnavailableError: it can't be reached, or a running server holds the folder.
+    """
+    if not settings.standalone:
+        _check(settings.data / DATABASE_FILE)
+    database = choose_database(settings)
     await database.start()
     try:
         yield database
@@ -33,43 +43,43 @@ async def _opened(data: Path) -> AsyncIterator[SqliteDatabase]:
         await database.stop()
 
 
-def server_id_of_folder(data: Path) -> str:
+def server_id(settings: Settings) -> str:
     """The identity that clients pin.
 
     Raises:
-        FileNotFoundError: no server was ever started on the folder.
+        FileNotFoundError: there is no key yet.
     """
-    _check(data / KEYS_FOLDER)
-    return ServerIdentity(data / KEYS_FOLDER).server_id
+    _check(settings.identity_path)
+    return ServerIdentity(settings.identity_path).server_id
 
 
-async def reset_password(data: Path, username: str, new: str) -> None:
-    """A new password; the next start of the server tells the devices.
+async def reset_password(settings: Settings, username: str, new: str) -> None:
+    """A new password; a server that runs, or its next start, tells the devices.
 
     Raises:
         ParleyError: ``not_found``, ``password_too_weak``.
     """
     hasher = Argon2Hasher()
     try:
-        async with _opened(data) as database:
+        async with opened(settings) as database:
             await set_password(database, SystemClock(), hasher, username, new)
     finally:
         hasher.close()
 
 
-async def rotate_keys(data: Path) -> int:
+async def rotate_keys(settings: Settings) -> int:
     """No access token of before is good any more; devices get new ones by themselves. Keys removed."""
-    async with _opened(data):
-        return forget_token_keys(data / KEYS_FOLDER / TOKEN_KEYS_FOLDER)
+    async with opened(settings) as database:
+        return await database.write(forget_token_keys)
 
 
-async def make_invite(data: Path, *, uses: int, days: int) -> str:
+async def make_invite(settings: Settings, *, uses: int, days: int) -> str:
     """A code. Raises ``ParleyError`` for numbers out of range."""
     try:
         request = _request(uses, days)
     except ValueError as problem:
         raise ParleyError(Code.BAD_FIELD, str(problem)) from None
-    async with _opened(data) as database:
+    async with opened(settings) as database:
         invite = await database.write(add_invite, request, SystemClock().now_ms(), None)
     return invite.code or ""
 

@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+from server.kernel.blobs import BlobStore
 from server.kernel.bus import EventBus
 from server.kernel.clock import Clock
 from server.kernel.database import Database
 from server.kernel.limiter import RateLimiter
 from server.kernel.presence import Presence
-from server.settings import DATABASE_FILE, Role, Settings, SettingsError
+from server.settings import BLOBS_FOLDER, DATABASE_FILE, Role, Settings, SettingsError
 
 _ASKED_FOR: Final = ("database_url", "redis_url", "kafka_servers")
 
@@ -24,6 +25,7 @@ class Stores:
     bus: EventBus
     presence: Presence
     limiter: RateLimiter
+    blobs: BlobStore
     close: Callable[[], Awaitable[None]]
 
 
@@ -44,37 +46,60 @@ def choose(settings: Settings, clock: Clock) -> Stores:
     return _standalone(settings)
 
 
+def choose_database(settings: Settings) -> Database:
+    """The database alone, for commands that need no more."""
+    if not settings.standalone:
+        from server.infra.sqlite.database import SqliteDatabase
+
+        return SqliteDatabase(settings.data / DATABASE_FILE)
+    from server.infra.postgres.database import PostgresDatabase
+
+    return PostgresDatabase(
+        settings.database_url,
+        connections=settings.database_connections,
+        prepared=settings.database_prepared,
+    )
+
+
 def _embedded(settings: Settings, clock: Clock) -> Stores:
+    from server.infra.folder_blobs import FolderBlobs
     from server.infra.memory.bus import MemoryBus
     from server.infra.memory.limiter import MemoryLimiter
     from server.infra.memory.presence import MemoryPresence
-    from server.infra.sqlite.database import SqliteDatabase
 
     async def close() -> None:
         """Nothing is held."""
 
     return Stores(
-        database=SqliteDatabase(settings.data / DATABASE_FILE),
+        database=choose_database(settings),
         bus=MemoryBus(),
         presence=MemoryPresence(),
         limiter=MemoryLimiter(clock),
+        blobs=FolderBlobs(settings.data / BLOBS_FOLDER),
         close=close,
     )
 
 
 def _standalone(settings: Settings) -> Stores:
     # A desktop that hosts has none of the three drivers.
+    from server.infra.database_blobs import DatabaseBlobs
     from server.infra.kafka.bus import KafkaBus
-    from server.infra.postgres.database import PostgresDatabase
     from server.infra.redis.connection import connect
     from server.infra.redis.limiter import RedisLimiter
     from server.infra.redis.presence import RedisPresence
 
     client = connect(settings.redis_url)
+    database = choose_database(settings)
     return Stores(
-        database=PostgresDatabase(settings.database_url),
-        bus=KafkaBus(settings.kafka_servers, prefix=settings.kafka_prefix),
+        database=database,
+        bus=KafkaBus(
+            settings.kafka_servers,
+            prefix=settings.kafka_prefix,
+            partitions=settings.kafka_partitions,
+            replication=settings.kafka_replication,
+        ),
         presence=RedisPresence(client),
         limiter=RedisLimiter(client),
+        blobs=DatabaseBlobs(database),
         close=client.aclose,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -35,7 +35,7 @@ _CODES: Final = {
 def make_app(
     *,
     authenticator: Authenticator,
-    info: Callable[[], ServerInfo],
+    info: Callable[[], Awaitable[ServerInfo]],
     metrics: Metrics,
     ready: Callable[[], str | None],
     routes: Sequence[ControllerRouterHandler],
@@ -52,7 +52,7 @@ def make_app(
     @get("/server", tags=["server"])
     async def server() -> ServerInfo:
         """Who this is and how to get in; public."""
-        return info()
+        return await info()
 
     @get("/healthz", media_type=MediaType.TEXT, include_in_schema=False)
     async def healthz() -> str:

@@ -6,19 +6,15 @@ import asyncio
 import contextlib
 import errno
 import os
-import re
 import sys
 from pathlib import Path
 from typing import Final
 
 from common.errors import Code, ParleyError
 from common.ids import new_id
+from server.kernel.blobs import check_key
 from server.kernel.database import StorageFullError
 
-_KEY: Final = re.compile(r"[a-z0-9_-]+(?:/[a-z0-9_-]+)*")
-_RESERVED: Final = re.compile(r"(?:.*/)?(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:/.*)?")
-"""Device names of Windows, with any suffix; refused everywhere, so that a folder can be moved."""
-_KEY_MAX_CHARS: Final = 200
 _SUFFIX: Final = ".blob"
 """Keeps the blob ``a`` and the folder of ``a/b`` apart."""
 _TEMPORARY: Final = ".tmp"
@@ -61,9 +57,7 @@ class FolderBlobs:
         await asyncio.to_thread(_remove, self._path(key))
 
     def _path(self, key: str) -> Path:
-        if len(key) > _KEY_MAX_CHARS or not _KEY.fullmatch(key) or _RESERVED.fullmatch(key):
-            raise ValueError(f"not a key of a blob: {key!r}")
-        return self._folder / f"{key}{_SUFFIX}"
+        return self._folder / f"{check_key(key)}{_SUFFIX}"
 
     def _open(self) -> None:
         try:

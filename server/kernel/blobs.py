@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import re
+from typing import Final, Protocol
+
+_KEY: Final = re.compile(r"[a-z0-9_-]+(?:/[a-z0-9_-]+)*")
+_RESERVED: Final = re.compile(r"(?:.*/)?(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:/.*)?")
+"""Device names of Windows, with any suffix; refused everywhere, so that a folder can be moved."""
+_KEY_MAX_CHARS: Final = 200
+
+
+def check_key(key: str) -> str:
+    """The key, which every adapter takes or none.
+
+    Raises:
+        ValueError: not a key; a bug of the caller.
+    """
+    if len(key) > _KEY_MAX_CHARS or not _KEY.fullmatch(key) or _RESERVED.fullmatch(key):
+        raise ValueError(f"not a key of a blob: {key!r}")
+    return key
 
 
 class BlobStore(Protocol):

@@ -59,6 +59,14 @@ class EventBus(Protocol):
         """Append to one addressed partition (modulo their count)."""
         ...
 
+    async def broadcast(self, topic: Topic[T], payload: T) -> None:
+        """Append to every partition, and so to whoever reads any of them.
+
+        Raises:
+            BusUnavailableError: as ``publish``; some may have it.
+        """
+        ...
+
     def subscribe(self, topic: Topic[T], group: str, handler: Handler[T], *, max_batch: int = 256) -> None:
         """Consume as a member of ``group``; each record reaches one member. Before ``start``."""
         ...

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from common.errors import Code, ParleyError
+from server.kernel.failures import OperatorError
 
 Row = Sequence[Any]
 """Columns by position, in the order of the SELECT."""
@@ -35,7 +36,7 @@ class StorageFullError(ParleyError):
         super().__init__(Code.STORAGE_FULL, message, retry_after_ms=30_000)
 
 
-class DamagedDatabaseError(Exception):
+class DamagedDatabaseError(OperatorError):
     """The integrity check at start failed. The operator restores a backup; nothing was changed."""
 
 

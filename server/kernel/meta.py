@@ -4,10 +4,33 @@ from __future__ import annotations
 
 from typing import Final
 
-from common.ids import new_id
+from common.ids import new_id, short_key
 from server.kernel.database import Tx
+from server.kernel.failures import OperatorError
 
 _HISTORY_EPOCH: Final = "history_epoch"
+_SERVER_ID: Final = "server_id"
+
+
+class ForeignDataError(OperatorError):
+    """The data belong to a server with another identity; nothing was changed."""
+
+
+async def claim(tx: Tx, server_id: str) -> None:
+    """These data are this server's, from the first start on.
+
+    Raises:
+        ForeignDataError: they are another's: clients that pinned it would refuse this one.
+    """
+    await tx.execute(
+        "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING", _SERVER_ID, server_id
+    )
+    owner = await fact(tx, _SERVER_ID)
+    if owner != server_id:
+        raise ForeignDataError(
+            f"the data belong to the server {short_key(owner or '')}, and the identity key is that of "
+            f"{short_key(server_id)}: give the identity key of the first"
+        )
 
 
 async def history_epoch(tx: Tx) -> str:

@@ -56,8 +56,8 @@ async def add_deliveries(tx: Tx, key: str, deliveries: Sequence[Delivery]) -> No
 class OutboxRelay:
     """Publishes rows in the order of their ids and deletes them then.
 
-    Rows of ``chat.message_delivered`` go to ``deliver``, which knows the gateways; those of ``topics``
-    go to the bus. A row of a topic unknown here, or that can't be read, is an error of the deployment: it
+    Rows of ``chat.message_delivered`` go to ``deliver``, which knows the gateways; those of ``broadcasts``
+    go to all of them. A row of a topic unknown here, or that can't be read, is an error of the deployment: it
     is logged, and passed. While the bus or the database is away the relay waits, up to 5 s at a time.
     """
 
@@ -67,12 +67,12 @@ class OutboxRelay:
         database: Database,
         bus: EventBus,
         deliver: Callable[[Delivery], Awaitable[None]],
-        topics: Sequence[Topic[Any]] = (),
+        broadcasts: Sequence[Topic[Any]] = (),
     ) -> None:
         self._database = database
         self._bus = bus
         self._deliver = deliver
-        self._topics: Mapping[str, Topic[Any]] = {topic.name: topic for topic in topics}
+        self._topics: Mapping[str, Topic[Any]] = {topic.name: topic for topic in broadcasts}
         self._tasks = TaskOwner("outbox")
         self._kicked = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -139,7 +139,7 @@ class OutboxRelay:
         if topic is DELIVERED:
             await self._deliver(payload)
         else:
-            await self._bus.publish(topic, row.key, payload)
+            await self._bus.broadcast(topic, payload)
 
 
 def _report(problem: Exception, retry_s: float) -> None:

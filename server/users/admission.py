@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
-from common.errors import Code
+import structlog
+
+from common.errors import Code, ParleyError
 from common.ids import is_id, new_id
 from common.protocol import rest
 from common.protocol.rest import Registration
@@ -16,48 +19,60 @@ from server.users.codes import hash_invite, new_invite_code
 from server.users.means import Means
 from server.users.refusals import UsersError, check_admin, limit
 
+log: Final = structlog.get_logger(__name__)
+
 _HOUR_MS: Final = 3_600_000
+_SHOWN_S: Final = 5.0
 _NAME: Final = "server_name"
 _REGISTRATION: Final = "registration"
 
 
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How the server presents itself."""
+
+    name: str
+    registration: Registration
+
+
 class AdmissionService:
-    """Invites and registration; ``start`` reads what was set before."""
+    """Invites, and what an admin set, which goes before what the program was started with.
+
+    Other processes of the server may change it: it is read anew where it decides, and where it is only
+    shown it is at most ``_SHOWN_S`` old.
+    """
 
     def __init__(self, *, means: Means, name: str, registration: Registration) -> None:
         self._database = means.database
         self._clock = means.clock
         self._limiter = means.limiter
         self._limits = means.limits
-        self._name = name
-        self._registration = registration
+        self._started_as = Policy(name, registration)
+        self._shown = self._started_as
+        self._read_at = -_SHOWN_S
 
-    async def start(self) -> None:
-        """What an admin set goes before what the program was started with."""
-        name = await self._database.read(meta.fact, _NAME)
-        self._name = name or self._name
-        kept = await self._database.read(meta.fact, _REGISTRATION)
-        if kept in set(Registration):
-            self._registration = Registration(kept)
+    async def policy(self) -> Policy:
+        """To show; what was read last while the database is away."""
+        now = self._clock.monotonic()
+        if now - self._read_at >= _SHOWN_S:
+            self._read_at = now
+            try:
+                self._shown = await self._database.read(self._policy)
+            except ParleyError as problem:
+                log.warning("policy_not_read", reason=problem.message)
+        return self._shown
 
-    @property
-    def name(self) -> str:
-        """The server's name."""
-        return self._name
-
-    @property
-    def registration(self) -> Registration:
-        """Who may make an account."""
-        return self._registration
+    async def _policy(self, tx: Tx) -> Policy:
+        name, kept = await meta.fact(tx, _NAME), await meta.fact(tx, _REGISTRATION)
+        known = Registration(kept) if kept in set(Registration) else self._started_as.registration
+        return Policy(name or self._started_as.name, known)
 
     async def change(self, identity: Identity, change: rest.ServerChange) -> None:
         """Name and registration, by an admin."""
         if change.name is not None:
             change = rest.ServerChange(names.clean(change.name), change.registration)
         await self._database.write(self._change, identity, change)
-        # After the commit: what is told shall be what is kept.
-        self._name = change.name or self._name
-        self._registration = change.registration or self._registration
+        self._read_at = -_SHOWN_S
 
     async def _change(self, tx: Tx, identity: Identity, change: rest.ServerChange) -> None:
         await check_admin(tx, identity)
@@ -72,7 +87,7 @@ class AdmissionService:
         Raises:
             UsersError: ``registration_closed`` without a code, ``invite_invalid`` with a wrong one.
         """
-        if self._registration is Registration.OPEN:
+        if (await self._policy(tx)).registration is Registration.OPEN:
             return
         if not code:
             raise UsersError(Code.REGISTRATION_CLOSED, "this server lets in only who was invited")

@@ -44,8 +44,7 @@ class UsersContext:
         self.deletion = DeletionService(means=means, hasher=hasher, residence=residence, blobs=ports.blobs)
 
     async def start(self) -> None:
-        """Read the server's settings and the devices that were signed out lately."""
-        await self.admission.start()
+        """Read which devices were signed out lately; once their revocations are heard."""
         await self.users.start()
 
     @property

@@ -41,7 +41,7 @@ class AccessTokens(Protocol):
         """A token that is good from now on."""
         ...
 
-    def verify(self, token: str) -> Identity:
+    async def verify(self, token: str) -> Identity:
         """Its facts.
 
         Raises:

@@ -67,7 +67,7 @@ class UsersService:
 
     async def authenticate(self, token: str) -> Identity:
         """The identity of an access token; implements the kernel's ``Authenticator``."""
-        identity = self._sessions.verify(token)
+        identity = await self._sessions.verify(token)
         if identity.device_id in self._revoked:
             raise UsersError(Code.UNAUTHENTICATED, "this device was signed out")
         return identity

@@ -46,9 +46,9 @@ class Sessions:
             current_hash=hash_token(refresh_token),
         )
 
-    def verify(self, token: str) -> Identity:
+    async def verify(self, token: str) -> Identity:
         """See ``AccessTokens``."""
-        return self._tokens.verify(token)
+        return await self._tokens.verify(token)
 
     def signed_in(self, user: User, device_id: str, refresh_token: str) -> rest.Tokens:
         """The answer to whoever signed in."""

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
+from server.infra.database_blobs import DatabaseBlobs
 from server.infra.folder_blobs import FolderBlobs
 from server.infra.memory.bus import MemoryBus
 from server.infra.memory.limiter import MemoryLimiter
@@ -106,6 +107,17 @@ async def _redis_limiter(clock: Clock) -> AsyncIterator[RateLimiter]:
         yield RedisLimiter(client, clock=clock)
 
 
+@asynccontextmanager
+async def _folder_blobs(folder: Path) -> AsyncIterator[BlobStore]:
+    yield FolderBlobs(folder)
+
+
+@asynccontextmanager
+async def _database_blobs(folder: Path) -> AsyncIterator[BlobStore]:
+    async with _postgres(folder) as database:
+        yield DatabaseBlobs(database)
+
+
 DATABASES: Final[Mapping[str, DatabaseOpener]] = {"sqlite": _sqlite, "postgres": _postgres}
 """Each opens the same database again when called twice with one folder."""
 BUSES: Final[Mapping[str, BusOpener]] = {"memory": _memory_bus, "kafka": _kafka_bus}
@@ -119,4 +131,7 @@ LIMITERS: Final[Mapping[str, Callable[[Clock], AbstractAsyncContextManager[RateL
     "memory": _memory_limiter,
     "redis": _redis_limiter,
 }
-BLOB_STORES: Final[Mapping[str, Callable[[Path], BlobStore]]] = {"folder": FolderBlobs}
+BLOB_STORES: Final[Mapping[str, Callable[[Path], AbstractAsyncContextManager[BlobStore]]]] = {
+    "folder": _folder_blobs,
+    "database": _database_blobs,
+}

@@ -12,10 +12,10 @@ from tests.contract.adapters import BLOB_STORES
 
 @pytest.fixture(params=list(BLOB_STORES.values()), ids=list(BLOB_STORES))
 async def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BlobStore]:
-    opened: BlobStore = request.param(tmp_path / "blobs")
-    await opened.start()
-    yield opened
-    await opened.stop()
+    async with request.param(tmp_path / "blobs") as opened:
+        await opened.start()
+        yield opened
+        await opened.stop()
 
 
 @pytest.mark.parametrize("data", [b"", b"x", bytes(range(256)) * 4_096], ids=["empty", "one", "1 MiB"])

@@ -219,6 +219,21 @@ async def test_a_partition_reader_gets_what_is_addressed_to_it(opener: BusOpener
     assert [note.n for note in one.notes] == [1, 3, 5, 7, 9]
 
 
+async def test_what_is_broadcast_reaches_every_reader_once(opener: BusOpener) -> None:
+    bus, readers = opener(), [Collector() for _ in range(3)]
+    for partition, reader in enumerate(readers):
+        bus.read_partition(NOTES, partition, reader)
+    await bus.start()
+    await bus.broadcast(NOTES, Note("k", 1))
+    for partition in range(3):
+        await bus.publish_to(NOTES, partition, Note("k", 2))
+    await until(lambda: all(len(reader.notes) >= 2 for reader in readers))
+    await bus.stop()
+    assert [[note.n for note in reader.notes] for reader in readers] == [[1, 2]] * 3
+    with pytest.raises(BusUnavailableError):
+        await bus.broadcast(NOTES, Note("k", 3))
+
+
 async def test_two_readers_of_one_partition_both_get_all(opener: BusOpener) -> None:
     bus, first, second = opener(), Collector(), Collector()
     bus.read_partition(NOTES, 3, first)

@@ -6,12 +6,18 @@ import datetime as dt
 import ipaddress
 import os
 import ssl
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import NameOID
 
@@ -21,14 +27,41 @@ from server.infra.crypto.keyfiles import load_or_make
 
 _LIFETIME: Final = dt.timedelta(days=365)
 _LEEWAY: Final = dt.timedelta(days=1)
+_NONCE_BYTES: Final = 12
+
+
+class SealError(Exception):
+    """It was sealed under another key or for another purpose, or is damaged."""
+
+
+class Sealer:
+    """Keeps secrets where others can read: ChaCha20-Poly1305 (RFC 8439) with random nonces."""
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = ChaCha20Poly1305(key)
+
+    def seal(self, secret: bytes, context: bytes) -> bytes:
+        """``context`` is what it is: it opens as nothing else."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, secret, context)
+
+    def open(self, sealed: bytes, context: bytes) -> bytes:
+        """The secret.
+
+        Raises:
+            SealError: it is not that.
+        """
+        try:
+            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context)
+        except (InvalidTag, ValueError) as problem:
+            raise SealError from problem
 
 
 class ServerIdentity:
-    """The Ed25519 key of ``DATA/keys/identity.pem``: its hash is the server id, for ever."""
+    """The Ed25519 key of a file, made at first: its hash is the server id, for ever."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._key: Ed25519PrivateKey = load_or_make(folder / "identity.pem")
+    def __init__(self, file: Path) -> None:
+        self._key: Ed25519PrivateKey = load_or_make(file)
         self._public = self._key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
     @property
@@ -36,31 +69,40 @@ class ServerIdentity:
         """What clients pin."""
         return server_id_of(self._public)
 
+    def sealer(self) -> Sealer:
+        """For what only this server's processes may read."""
+        raw = self._key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+        derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"parley sealed secrets").derive(raw)
+        return Sealer(derived)
+
     def tls(self) -> ssl.SSLContext:
         """A context with a fresh leaf key and certificate, signed by the identity key.
 
         Made anew at each start: neither has to be kept, and no clock has to be right for long.
         """
-        leaf = ec.generate_private_key(ec.SECP256R1())
-        certificate = self._certificate(leaf.public_key())
-        pem = certificate.public_bytes(Encoding.PEM) + leaf.private_bytes(
-            Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
-        )
-        file = self._folder / "tls.pem"
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as writer:
-            writer.write(pem)
+        pem = b"".join(self.leaf())
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])
-        context.load_cert_chain(file)
+        # OpenSSL reads keys from files only; the folder is its owner's alone, and gone after the next line.
+        with tempfile.TemporaryDirectory(prefix="parley-") as folder:
+            file = Path(folder) / "tls.pem"
+            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "wb") as writer:
+                writer.write(pem)
+            context.load_cert_chain(file)
         return context
 
-    def _certificate(self, public_key: ec.EllipticCurvePublicKey) -> x509.Certificate:
+    def leaf(self, hosts: Sequence[str] = ()) -> tuple[bytes, bytes]:
+        """A new certificate and its key as PEM, for ``hosts`` too: for TLS here or at a proxy in front."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = self._certificate(key.public_key(), hosts).public_bytes(Encoding.PEM)
+        return certificate, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+    def _certificate(self, public_key: ec.EllipticCurvePublicKey, hosts: Sequence[str]) -> x509.Certificate:
         now = dt.datetime.now(dt.UTC)
-        names = x509.SubjectAlternativeName(
-            [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        )
+        shown = dict.fromkeys(["localhost", "127.0.0.1", *hosts])
+        names = x509.SubjectAlternativeName([_general_name(host) for host in shown])
         identity = x509.UnrecognizedExtension(x509.ObjectIdentifier(IDENTITY_OID), self._public)
         return (
             x509.CertificateBuilder()
@@ -74,3 +116,10 @@ class ServerIdentity:
             .add_extension(identity, critical=False)
             .sign(self._key, algorithm=None)
         )
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)

@@ -13,8 +13,10 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from server.kernel.failures import OperatorError
 
-class KeyFileError(Exception):
+
+class KeyFileError(OperatorError):
     """The file exists and holds no key of ours; nothing was changed."""
 
 
@@ -33,14 +35,20 @@ def load_or_make(path: Path) -> Ed25519PrivateKey:
         if not isinstance(key, Ed25519PrivateKey):
             raise KeyFileError(f"{path.name} holds another kind of key")
         return key
-    key = Ed25519PrivateKey.generate()
+    pem = fresh_key_pem()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     # Written aside and renamed: a crash leaves the whole key or none.
     fresh = path.with_suffix(".new")
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "wb") as file:
-        file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        file.write(pem)
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
-    return key
+    return load_or_make(path)
+
+
+def fresh_key_pem() -> bytes:
+    """A new Ed25519 key."""
+    key = Ed25519PrivateKey.generate()
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -19,6 +19,14 @@ _TYPE: Final = "at+jwt"
 _CLAIMS: Final = ("iss", "aud", "sub", "sid", "iat", "exp", "jti")
 
 
+class _UnknownKeyError(Exception):
+    """It may be one of ours, made by another process."""
+
+    def __init__(self, kid: str) -> None:
+        super().__init__(kid)
+        self.kid = kid
+
+
 class SignedTokens:
     """Issues and verifies tokens of one server. Only our own algorithm, type and keys are looked at."""
 
@@ -43,12 +51,23 @@ class SignedTokens:
         header = {"alg": _ALGORITHM, "typ": _TYPE, "kid": kid}
         return jwt.encode(header, claims, key, algorithms=[_ALGORITHM])
 
-    def verify(self, token: str) -> Identity:
+    async def verify(self, token: str) -> Identity:
         """Its facts.
 
         Raises:
             ParleyError: ``unauthenticated``, or ``token_expired`` for an otherwise good one.
         """
+        try:
+            return self._verified(token)
+        except _UnknownKeyError as unknown:
+            # Another process may have made it since this one looked.
+            await self._keys.look_for(unknown.kid)
+        try:
+            return self._verified(token)
+        except _UnknownKeyError:
+            raise _refused() from None
+
+    def _verified(self, token: str) -> Identity:
         try:
             decoded = jwt.decode(token, self._key_of, algorithms=[_ALGORITHM])
         except (JoseError, ValueError, TypeError, KeyError):
@@ -71,9 +90,11 @@ class SignedTokens:
     def _key_of(self, signature: GuestProtocol) -> OKPKey:
         """Ours, by its name; a key that the token brings along is not looked at."""
         kid = signature.headers().get("kid")
-        key = self._keys.get(kid) if isinstance(kid, str) else None
+        if not isinstance(kid, str) or not kid.isdecimal():
+            raise ValueError("no key of ours")
+        key = self._keys.get(kid)
         if key is None:
-            raise ValueError("a key that is not known")
+            raise _UnknownKeyError(kid)
         return key
 
 

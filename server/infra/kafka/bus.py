@@ -109,6 +109,23 @@ class KafkaBus:
         """Append to one partition, modulo their count."""
         await self._send(topic, partition, payload)
 
+    async def broadcast(self, topic: Topic[T], payload: T) -> None:
+        """Append to every partition that the cluster has of the topic, at once."""
+        producer = self._producer
+        if producer is None:
+            raise BusUnavailableError("the server is stopping")
+        name = f"{self._prefix}{topic.name}"
+        value = self._encode(payload)
+        try:
+            async with asyncio.timeout(self._publish_timeout_s):
+                sent = [
+                    await producer.send(name, value, partition=partition)
+                    for partition in range(await self._count(producer, name))
+                ]
+                await asyncio.gather(*sent)
+        except (KafkaError, TimeoutError) as problem:
+            raise self._refused(name, problem) from problem
+
     def subscribe(self, topic: Topic[T], group: str, handler: Handler[T], *, max_batch: int = 256) -> None:
         """Consume as a member of ``group``; from the beginning, where the group is new."""
         self._consumers.append(
@@ -152,8 +169,13 @@ class KafkaBus:
                 partition = number % await self._count(producer, name)
                 await producer.send_and_wait(name, self._encode(payload), partition=partition)
         except (KafkaError, TimeoutError) as problem:
-            log.warning("bus_refused", topic=name, reason=repr(problem))
-            raise BusUnavailableError from problem
+            raise self._refused(name, problem) from problem
+
+    def _refused(self, name: str, problem: Exception) -> BusUnavailableError:
+        log.warning("bus_refused", topic=name, reason=repr(problem))
+        # A topic that was made anew may have another number of partitions.
+        self._counts.pop(name, None)
+        return BusUnavailableError()
 
     async def _count(self, producer: AIOKafkaProducer, name: str) -> int:
         """Partitions of a topic: of the cluster's own, whatever this process would have made."""

@@ -95,6 +95,17 @@ class MemoryBus:
         elif not self._open:
             raise BusUnavailableError("the server is stopping")
 
+    async def broadcast(self, topic: Topic[T], payload: T) -> None:
+        """Append to the queues of all partitions, once each."""
+        state = self._topics.get(topic.name)
+        if state is not None:
+            everyone = dict.fromkeys(
+                target for partition in range(self._partitions) for target in state.targets(partition)
+            )
+            await self._append(tuple(everyone), payload)
+        elif not self._open:
+            raise BusUnavailableError("the server is stopping")
+
     def subscribe(self, topic: Topic[T], group: str, handler: Handler[T], *, max_batch: int = 256) -> None:
         """Consume as a member of ``group``; members share the partitions."""
         consumer = self._consumer(f"{topic.name}.{group}", handler, max_batch)

@@ -38,7 +38,7 @@ class World:
 
     def relay(self, deliver: Callable[[Delivery], Awaitable[None]] | None = None) -> OutboxRelay:
         return OutboxRelay(
-            database=self.database, bus=self.bus, deliver=deliver or self._deliver, topics=[FACTS]
+            database=self.database, bus=self.bus, deliver=deliver or self._deliver, broadcasts=[FACTS]
         )
 
     async def left(self) -> int:

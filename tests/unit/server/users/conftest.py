@@ -12,6 +12,7 @@ from common.limits import Limits
 from common.protocol import rest
 from common.protocol.rest import Registration
 from common.protocol.types import User
+from server.infra.crypto.identity import Sealer
 from server.infra.crypto.passwords import Argon2Hasher
 from server.infra.crypto.tokenkeys import TokenKeys
 from server.infra.crypto.tokens import SignedTokens
@@ -62,8 +63,10 @@ class House:
             limits=limits,
             kick=lambda: None,
         )
-        keys = TokenKeys(folder / "keys", clock=self.clock, token_ms=limits.access_token_ms)
-        tokens = SignedTokens(keys=keys, server_id="0" * 64, clock=self.clock)
+        self.keys = TokenKeys(
+            database, sealer=Sealer(bytes(32)), clock=self.clock, token_ms=limits.access_token_ms
+        )
+        tokens = SignedTokens(keys=self.keys, server_id="0" * 64, clock=self.clock)
         sessions = Sessions(clock=self.clock, tokens=tokens, limits=limits)
         self.admission = self.new_admission()
         self.users = UsersService(
@@ -83,7 +86,7 @@ class House:
         )
 
     def new_admission(self) -> AdmissionService:
-        """As after a restart, before its ``start``."""
+        """As after a restart."""
         return AdmissionService(means=self.means, name="Workshop LAN", registration=Registration.OPEN)
 
     async def signed_out_in_outbox(self) -> set[str]:
@@ -116,6 +119,8 @@ async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     hasher = Argon2Hasher(memory_kib=64)
     try:
         async with request.param(tmp_path) as database:
-            yield House(database, hasher, Limits(), tmp_path)
+            house = House(database, hasher, Limits(), tmp_path)
+            await house.keys.look()
+            yield house
     finally:
         hasher.close()

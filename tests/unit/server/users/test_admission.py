@@ -11,6 +11,7 @@ from common.errors import Code, ParleyError
 from common.ids import new_id
 from common.protocol import rest
 from common.protocol.rest import Registration
+from server.users.admission import Policy
 
 House = Any  # the fixture's class lives in conftest.py, which can't be imported
 
@@ -90,16 +91,27 @@ async def test_only_admins_decide(house: House) -> None:
     assert await refused(admission.invites(ben)) is Code.FORBIDDEN
     assert await refused(admission.revoke(ben, new_id())) is Code.FORBIDDEN
     assert await refused(admission.change(ben, rest.ServerChange(name="Mine"))) is Code.FORBIDDEN
-    assert admission.name == "Workshop LAN"
+    assert (await admission.policy()).name == "Workshop LAN"
 
 
 async def test_what_an_admin_set_outlives_the_program(house: House) -> None:
     admin = await house.identity(await house.register("ann"))
     change = rest.ServerChange(name="Ship", registration=Registration.INVITE)
     await house.admission.change(admin, change)
-    again = house.new_admission()
-    await again.start()
-    assert (again.name, again.registration) == ("Ship", Registration.INVITE)
+    assert await house.new_admission().policy() == Policy("Ship", Registration.INVITE)
+
+
+async def test_another_process_decides_by_what_an_admin_set_at_once(house: House) -> None:
+    admin = await house.identity(await house.register("ann"))
+    elsewhere = house.new_admission()
+    assert (await elsewhere.policy()).registration is Registration.OPEN
+    await house.admission.change(admin, rest.ServerChange(registration=Registration.INVITE))
+    with pytest.raises(ParleyError) as refusal:
+        await house.database.write(elsewhere.admit, None)
+    assert refusal.value.code is Code.REGISTRATION_CLOSED
+    # What it shows follows a little later.
+    house.clock.advance(ms=5_000)
+    assert (await elsewhere.policy()).registration is Registration.INVITE
 
 
 async def test_a_name_that_breaks_the_screen_is_refused(house: House) -> None:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from common.identity import IDENTITY_KEY_BYTES, IDENTITY_OID
 from common.ids import server_id_of
-from server.infra.crypto.identity import ServerIdentity
+from server.infra.crypto.identity import SealError, ServerIdentity
 from server.infra.crypto.keyfiles import KeyFileError, load_or_make
 
 
@@ -25,15 +25,15 @@ def identity_in(certificate: x509.Certificate) -> bytes:
 
 
 def test_the_identity_outlives_a_restart(tmp_path: Path) -> None:
-    first = ServerIdentity(tmp_path / "keys").server_id
-    assert ServerIdentity(tmp_path / "keys").server_id == first
-    assert ServerIdentity(tmp_path / "others").server_id != first
+    first = ServerIdentity(tmp_path / "keys" / "identity.pem").server_id
+    assert ServerIdentity(tmp_path / "keys" / "identity.pem").server_id == first
+    assert ServerIdentity(tmp_path / "others" / "identity.pem").server_id != first
 
 
 def test_the_certificate_shows_the_identity_and_is_signed_by_it(tmp_path: Path) -> None:
-    identity = ServerIdentity(tmp_path)
+    identity = ServerIdentity(tmp_path / "identity.pem")
     assert isinstance(identity.tls(), ssl.SSLContext)
-    certificate = x509.load_pem_x509_certificate((tmp_path / "tls.pem").read_bytes())
+    certificate = x509.load_pem_x509_certificate(identity.leaf()[0])
     shown = identity_in(certificate)
     assert len(shown) == IDENTITY_KEY_BYTES
     assert server_id_of(shown) == identity.server_id
@@ -42,9 +42,9 @@ def test_the_certificate_shows_the_identity_and_is_signed_by_it(tmp_path: Path) 
 
 
 def test_a_certificate_that_borrows_an_identity_is_not_signed_by_it(tmp_path: Path) -> None:
-    identity = ServerIdentity(tmp_path)
+    identity = ServerIdentity(tmp_path / "identity.pem")
     identity.tls()
-    good = x509.load_pem_x509_certificate((tmp_path / "tls.pem").read_bytes())
+    good = x509.load_pem_x509_certificate(identity.leaf()[0])
     thief = Ed25519PrivateKey.generate()
     forged = (
         x509.CertificateBuilder()
@@ -65,23 +65,43 @@ def test_a_certificate_that_borrows_an_identity_is_not_signed_by_it(tmp_path: Pa
 
 
 def test_every_start_has_another_leaf_key(tmp_path: Path) -> None:
-    identity = ServerIdentity(tmp_path)
-    files = []
-    for _ in range(2):
-        identity.tls()
-        files.append((tmp_path / "tls.pem").read_bytes())
-    assert files[0] != files[1]
+    identity = ServerIdentity(tmp_path / "identity.pem")
+    leaves = [identity.leaf() for _ in range(2)]
+    assert leaves[0][0] != leaves[1][0]
+    assert leaves[0][1] != leaves[1][1]
+
+
+def test_a_certificate_for_a_proxy_names_its_hosts(tmp_path: Path) -> None:
+    identity = ServerIdentity(tmp_path / "identity.pem")
+    certificate = x509.load_pem_x509_certificate(identity.leaf(["chat.example.org", "192.0.2.7"])[0])
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert "chat.example.org" in names.get_values_for_type(x509.DNSName)
+    assert "192.0.2.7" in [str(one) for one in names.get_values_for_type(x509.IPAddress)]
+
+
+def test_what_is_sealed_opens_under_the_same_key_and_as_the_same_thing_only(tmp_path: Path) -> None:
+    one, other = (ServerIdentity(tmp_path / name).sealer() for name in ("one.pem", "other.pem"))
+    sealed = one.seal(b"secret", b"a key")
+    assert ServerIdentity(tmp_path / "one.pem").sealer().open(sealed, b"a key") == b"secret"
+    for opener, text, context in (
+        (other, sealed, b"a key"),
+        (one, sealed, b"another"),
+        (one, sealed[:-1] + bytes([sealed[-1] ^ 1]), b"a key"),
+        (one, b"", b"a key"),
+    ):
+        with pytest.raises(SealError):
+            opener.open(text, context)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows guards files by the profile's folder")
 def test_secrets_are_their_owners_alone(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        ServerIdentity(tmp_path / "keys").tls()
+        ServerIdentity(tmp_path / "keys" / "identity.pem").tls()
     finally:
         os.umask(before)
     files = sorted((tmp_path / "keys").iterdir())
-    assert [file.name for file in files] == ["identity.pem", "tls.pem"]
+    assert [file.name for file in files] == ["identity.pem"]
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
     assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o700
 

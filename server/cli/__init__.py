@@ -1,0 +1,1 @@
+"""The commands of ``parley-server``, a module each group of them."""

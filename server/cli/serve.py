@@ -1,0 +1,70 @@
+"""``serve``, and ``config``, which shows what it would do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from common.ids import short_key
+from server.cli.app import NO_FLAGS, ConfigFile, Flags, app, in_words, loaded_from
+from server.settings import Settings, shown, unknown_variables
+
+
+@app.command
+def serve(*, config: ConfigFile = None, flags: Annotated[Flags, Parameter(name="*")] = NO_FLAGS) -> int:
+    """Serve until SIGTERM or Ctrl+C: on embedded storage in DATA, or on PostgreSQL, Redis and Kafka."""
+    return in_words(lambda: _run(loaded_from(config, flags).settings))
+
+
+@app.command(name="config")
+def show_config(*, config: ConfigFile = None, flags: Annotated[Flags, Parameter(name="*")] = NO_FLAGS) -> int:
+    """Print the effective settings, secrets hidden, and where each came from."""
+
+    def told() -> None:
+        print("\n".join(shown(loaded_from(config, flags))))
+        for name in unknown_variables(os.environ):
+            print(f"parley-server: {name} in the environment is no setting", file=sys.stderr)
+
+    return in_words(told)
+
+
+def _run(settings: Settings) -> None:
+    # Litestar takes most of a second to import: a wrong flag is told before.
+    from server.bootstrap import Server
+
+    async def main() -> None:
+        server = Server(settings)
+        await server.start()
+        try:
+            print(f"listening on {server.url}", flush=True)
+            print(f"key to compare: {short_key(server.server_id)}", flush=True)
+            await _until_told()
+        finally:
+            await server.stop()
+
+    with asyncio.Runner(loop_factory=_fast_loop()) as runner:
+        runner.run(main())
+
+
+def _fast_loop() -> Any:  # noqa: ANN401 - uvloop's class, where there is uvloop
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.Loop
+
+
+async def _until_told() -> None:
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if sys.platform == "win32":
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(told.set))
+        else:
+            loop.add_signal_handler(number, told.set)
+    await told.wait()

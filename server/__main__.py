@@ -7,7 +7,7 @@ import sys
 import structlog
 
 # A module brings its commands by being imported.
-from server.cli import accounts, serve  # noqa: F401
+from server.cli import accounts, data, serve  # noqa: F401 - see above
 from server.cli.app import app
 
 

@@ -16,7 +16,7 @@ from server.infra.crypto.identity import ServerIdentity
 from server.infra.crypto.passwords import Argon2Hasher
 from server.infra.crypto.tokenkeys import forget_token_keys
 from server.kernel.clock import SystemClock
-from server.kernel.database import Database
+from server.kernel.database import Database, SchemaBehindError
 from server.settings import DATABASE_FILE, Settings
 from server.stores import choose_database
 from server.users.admission import add_invite
@@ -26,21 +26,46 @@ _DAY_S: Final = 24 * 3_600
 
 
 @contextlib.asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Database]:
-    """The server's database.
+async def opened(
+    settings: Settings, *, migrate: bool | None = None, create: bool = False
+) -> AsyncIterator[Database]:
+    """The server's database; ``migrate`` in place of the setting ``migrate_at_start``.
 
     Raises:
-        FileNotFoundError: embedded, and no server was ever started on the folder.
+        FileNotFoundError: embedded, no server was ever started on the folder, and not to ``create``.
         DatabaseUnavailableError: it can't be reached, or a running server holds the folder.
     """
-    if not settings.standalone:
+    if not settings.standalone and not create:
         _check(settings.data / DATABASE_FILE)
-    database = choose_database(settings)
+    database = choose_database(settings, migrate=migrate)
     await database.start()
     try:
         yield database
     finally:
         await database.stop()
+
+
+async def missing_migrations(settings: Settings) -> list[str]:
+    """What the database lacks; nothing is changed.
+
+    Raises:
+        DatabaseUnavailableError: also where a newer Parley wrote it.
+    """
+    try:
+        async with opened(settings, migrate=False):
+            return []
+    except SchemaBehindError as behind:
+        return behind.missing
+
+
+async def migrate(settings: Settings) -> list[str]:
+    """Bring the database up to date; what it lacked. Two that do it at once wait for each other."""
+    try:
+        async with opened(settings, migrate=False, create=True):
+            return []
+    except SchemaBehindError as behind:
+        async with opened(settings, migrate=True, create=True):
+            return behind.missing
 
 
 def server_id(settings: Settings) -> str:

@@ -94,6 +94,9 @@ class Settings:
     database_prepared: Annotated[
         bool, Meta(description="Prepared statements; not behind PgBouncer in transaction mode.")
     ] = True
+    migrate_at_start: Annotated[
+        bool, Meta(description="Bring the database up to date at start; if not, parley-server migrate does.")
+    ] = True
     redis_url: Annotated[str, _secret("Presence, routes and rate limits.")] = ""
     kafka_servers: Annotated[str, Meta(description="The event bus, as host:port,...")] = ""
     kafka_prefix: Annotated[

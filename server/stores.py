@@ -46,18 +46,20 @@ def choose(settings: Settings, clock: Clock) -> Stores:
     return _standalone(settings)
 
 
-def choose_database(settings: Settings) -> Database:
-    """The database alone, for commands that need no more."""
+def choose_database(settings: Settings, *, migrate: bool | None = None) -> Database:
+    """The database alone, for commands that need no more; ``migrate`` in place of ``migrate_at_start``."""
+    current = settings.migrate_at_start if migrate is None else migrate
     if not settings.standalone:
         from server.infra.sqlite.database import SqliteDatabase
 
-        return SqliteDatabase(settings.data / DATABASE_FILE)
+        return SqliteDatabase(settings.data / DATABASE_FILE, migrate=current)
     from server.infra.postgres.database import PostgresDatabase
 
     return PostgresDatabase(
         settings.database_url,
         connections=settings.database_connections,
         prepared=settings.database_prepared,
+        migrate=current,
     )
 
 

@@ -29,6 +29,14 @@ class DatabaseUnavailableError(ParleyError):
         super().__init__(Code.UNAVAILABLE, message, retry_after_ms=1_000)
 
 
+class SchemaBehindError(DatabaseUnavailableError):
+    """The database lacks migrations, named in order, and may not be changed; nothing was."""
+
+    def __init__(self, missing: Sequence[str]) -> None:
+        super().__init__(f"the database is behind (missing: {', '.join(missing)}): run parley-server migrate")
+        self.missing = list(missing)
+
+
 class StorageFullError(ParleyError):
     """The disk is full; nothing of the transaction was kept, reads still work."""
 
@@ -81,7 +89,8 @@ class Database(Protocol):
 
         Raises:
             DamagedDatabaseError: the integrity check failed.
-            DatabaseUnavailableError: it can't be opened or reached.
+            DatabaseUnavailableError: it can't be opened or reached, or a newer Parley wrote it.
+            SchemaBehindError: it was made so that it does not migrate, and there is something to migrate.
         """
         ...
 

@@ -56,6 +56,11 @@ class Migration:
     text: str
 
     @property
+    def label(self) -> str:
+        """As its file is named."""
+        return f"{self.number:04}_{self.name}"
+
+    @property
     def checksum(self) -> str:
         """SHA-256 of the text with its tokens, in hex."""
         return hashlib.sha256(self.text.encode()).hexdigest()

@@ -10,7 +10,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 import asyncpg
 
 from server.infra.postgres.errors import AGAIN, port_error
-from server.infra.postgres.schema import migrate
+from server.infra.postgres.schema import check, migrate
 from server.infra.postgres.statements import translated
 from server.kernel.database import DatabaseUnavailableError, Row, Tx
 from server.kernel.tasks import TaskOwner
@@ -29,7 +29,8 @@ class PostgresDatabase:
 
     Writes are READ COMMITTED: what they decide by they lock (rooms) or change in one statement. Reads stand
     on one snapshot. ``prepared=False`` is for PgBouncer in transaction mode, where a statement that was
-    prepared is gone in the next transaction.
+    prepared is gone in the next transaction. ``migrate=False`` refuses a database that lacks something
+    instead of bringing it up to date.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class PostgresDatabase:
         acquire_timeout_s: float = 10.0,
         statement_timeout_s: float = 30.0,
         prepared: bool = True,
+        migrate: bool = True,
     ) -> None:
         self._url = url
         self._connections = connections
@@ -48,6 +50,7 @@ class PostgresDatabase:
         self._acquire_timeout_s = acquire_timeout_s
         self._statement_timeout_s = statement_timeout_s
         self._prepared = prepared
+        self._migrate = migrate
         self._pool: asyncpg.Pool[Any] | None = None
         self._open = False
         self._tasks = TaskOwner("postgres")
@@ -59,6 +62,7 @@ class PostgresDatabase:
 
         Raises:
             DatabaseUnavailableError: not reachable, refused, or written by a newer Parley.
+            SchemaBehindError: something is missing in it, and ``migrate`` is off.
         """
         try:
             self._pool = await asyncpg.create_pool(
@@ -71,7 +75,7 @@ class PostgresDatabase:
                 init=_ids_as_bytes,
             )
             async with self._pool.acquire(timeout=self._acquire_timeout_s) as connection:
-                await migrate(connection)
+                await (migrate if self._migrate else check)(connection)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as problem:
             await self.stop()
             raise DatabaseUnavailableError(f"the database can't be reached: {problem}") from problem

@@ -14,7 +14,13 @@ import structlog
 from server.infra import migrations
 from server.infra.sqlite.errors import port_error
 from server.infra.sqlite.statements import Statements
-from server.kernel.database import DamagedDatabaseError, DatabaseUnavailableError, Row, StorageFullError
+from server.kernel.database import (
+    DamagedDatabaseError,
+    DatabaseUnavailableError,
+    Row,
+    SchemaBehindError,
+    StorageFullError,
+)
 
 log: Final = structlog.get_logger(__name__)
 
@@ -78,18 +84,22 @@ class SqliteTx:
         """Nothing to do: a write transaction holds the whole file from its first statement."""
 
 
-def open_writer(path: Path, *, check: bool) -> sqlite3.Connection:
+def open_writer(path: Path, *, check: bool, migrate: bool) -> sqlite3.Connection:
     """The one connection that writes, on a file that is whole and of this program's schema.
 
     Raises:
         DamagedDatabaseError: the file is damaged; it is left as it is, a copy lies beside it.
         DatabaseUnavailableError: it can't be opened, or a newer Parley wrote it.
+        SchemaBehindError: something is missing in it, and it may not ``migrate``.
     """
     existed = path.exists()
+    if not existed and not migrate:
+        raise SchemaBehindError([migration.label for migration in migrations.load()])
     connection = _connect(path)
     try:
         _tune(connection, cache_kib=_WRITER_CACHE_KIB)
         _prepare(connection, check=check and existed)
+        _migrate(connection, may=migrate)
     except BaseException as error:
         problem = _start_error(path, error)
         connection.close()
@@ -138,7 +148,6 @@ def _prepare(connection: sqlite3.Connection, *, check: bool) -> None:
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
     if check:
         _check(connection)
-    _migrate(connection)
 
 
 def _check(connection: sqlite3.Connection) -> None:
@@ -149,11 +158,13 @@ def _check(connection: sqlite3.Connection) -> None:
     log.info("database_checked", seconds=round(time.monotonic() - started, 3))
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
+def _migrate(connection: sqlite3.Connection, *, may: bool) -> None:
     """Apply what is missing, each step in a transaction of its own."""
+    missing = migrations.pending(migrations.load(), _applied(connection))
+    if missing and not may:
+        raise SchemaBehindError([migration.label for migration in missing])
     connection.execute(migrations.translate(migrations.LEDGER, migrations.SQLITE))
-    applied = dict(connection.execute("SELECT number, checksum FROM schema_migrations").fetchall())
-    for migration in migrations.pending(migrations.load(), applied):
+    for migration in missing:
         connection.execute("BEGIN IMMEDIATE")
         try:
             for statement in migration.statements(migrations.SQLITE):
@@ -168,6 +179,12 @@ def _migrate(connection: sqlite3.Connection) -> None:
                 connection.execute("ROLLBACK")
             raise
         log.info("migration_applied", number=migration.number, name=migration.name)
+
+
+def _applied(connection: sqlite3.Connection) -> dict[int, str]:
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'schema_migrations'").fetchall():
+        return {}
+    return dict(connection.execute("SELECT number, checksum FROM schema_migrations").fetchall())
 
 
 def _start_error(path: Path, error: BaseException) -> Exception | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-import structlog
+from server import logs
 
 # A module brings its commands by being imported.
 from server.cli import accounts, data, serve  # noqa: F401 - see above
@@ -13,7 +13,7 @@ from server.cli.app import app
 
 def main() -> None:
     """The entry point. What a command answers goes to standard output, what is logged does not."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    logs.configure()
     sys.exit(app())
 
 

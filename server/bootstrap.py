@@ -22,6 +22,7 @@ from server.gateway.gateway import Gateway, Place
 from server.gateway.ports import Account
 from server.http.app import make_app
 from server.http.metrics import Metrics
+from server.http.observed import Observed
 from server.http.serving import BACKLOG, WebServer, config_of
 from server.infra.crypto.identity import ServerIdentity
 from server.infra.crypto.passwords import Argon2Hasher
@@ -224,7 +225,7 @@ class Server:
         identity: ServerIdentity,
     ) -> None:
         settings = self._settings
-        config = config_of(app, "none" if settings.role is Role.CORE else gateway.connection)
+        config = config_of(Observed(app), "none" if settings.role is Role.CORE else gateway.connection)
         config.load()
         if settings.secure:
             config.ssl = identity.tls()

@@ -60,6 +60,16 @@ class LogFormat(StrEnum):
     """For what collects logs: an object a line."""
 
 
+class LogLevel(StrEnum):
+    """The least that is logged."""
+
+    DEBUG = "debug"
+    """Also each message on its way, by its ids."""
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 def _secret(description: str) -> Meta:
     return Meta(description=description, extra={"secret": True})
 
@@ -124,6 +134,7 @@ class Settings:
         str, _secret("Who sends it as a bearer token may read /metrics from another machine.")
     ] = ""
     log_format: Annotated[LogFormat, Meta(description="Of the log on standard error.")] = LogFormat.TEXT
+    log_level: Annotated[LogLevel, Meta(description="The least that is logged.")] = LogLevel.INFO
 
     @property
     def secure(self) -> bool:

@@ -6,13 +6,17 @@ import asyncio
 import os
 import signal
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from common.ids import short_key
+from server import logs
 from server.cli.app import NO_FLAGS, ConfigFile, Flags, app, in_words, loaded_from
-from server.settings import Settings, shown, unknown_variables
+from server.settings import Role, Settings, shown, unknown_variables
+
+if TYPE_CHECKING:
+    from server.bootstrap import Server
 
 
 @app.command
@@ -39,6 +43,9 @@ def _run(settings: Settings) -> None:
 
     async def main() -> None:
         server = Server(settings)
+        logs.configure(
+            form=settings.log_format, level=settings.log_level, origin=lambda: _origin(settings, server)
+        )
         await server.start()
         try:
             print(f"listening on {server.url}", flush=True)
@@ -49,6 +56,16 @@ def _run(settings: Settings) -> None:
 
     with asyncio.Runner(loop_factory=_fast_loop()) as runner:
         runner.run(main())
+
+
+def _origin(settings: Settings, server: Server) -> dict[str, object]:
+    """Which process of which server an event comes from; its server is known once it has its identity."""
+    found: dict[str, object] = {"role": settings.role.value}
+    if settings.role is Role.GATEWAY:
+        found["ordinal"] = settings.ordinal
+    if server.server_id:
+        found["server_id"] = server.server_id
+    return found
 
 
 def _fast_loop() -> Any:  # noqa: ANN401 - uvloop's class, where there is uvloop

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 log: Final = structlog.get_logger(__name__)
 
+_IDS: Final = ("room_id", "client_msg_id")
 _COME_BACK: Final = frozenset({Code.UNAVAILABLE, Code.STORAGE_FULL, Code.TIMEOUT, Code.LIMIT_REACHED})
 
 
@@ -145,7 +146,7 @@ class Session:
                 self.close(CloseCode.RESTART if later else CloseCode.UNAUTHENTICATED, refusal.code)
             return
         except Exception:
-            log.exception("request_failed", request=type(request).__name__, session=self.number)
+            log.exception("request_failed", **_named(request), session=self.number)
             self.push(_error(request, ParleyError(Code.INTERNAL, "the server could not do this")))
             if self._context is None:
                 self.close(CloseCode.RESTART, Code.INTERNAL)
@@ -237,6 +238,15 @@ class Session:
     def _trust(self, identity: Identity) -> None:
         self.identity = identity
         self._context = SessionContext(identity=identity, origin=Origin(self._gateway.ordinal, self.number))
+
+
+def _named(request: Request) -> dict[str, object]:
+    """What may be logged of a request: never what somebody wrote."""
+    named: dict[str, object] = {"request": type(request).__name__, "request_id": request.id}
+    for name in _IDS:
+        if (value := getattr(request, name, None)) is not None:
+            named[name] = value
+    return named
 
 
 def _error(request: Request, why: ParleyError) -> Error:

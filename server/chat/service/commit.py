@@ -97,7 +97,10 @@ class CommitService:
                 for record in records:
                     await self.handle((record,))
                 return
-            log.exception("command_refused_by_database")
+            request = records[0].request
+            log.exception(
+                "command_refused_by_database", room_id=request.room_id, client_msg_id=request.client_msg_id
+            )
             outcome = Outcome()
             refuse(outcome, records[0], ChatError(Code.INTERNAL, "the server could not store this"))
         for room_id, events in outcome.events.items():

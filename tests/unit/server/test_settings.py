@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from common.protocol.rest import Registration
-from server.settings import LogFormat, Role, SettingsError, hints, load, shown, unknown_variables
+from server.settings import LogFormat, LogLevel, Role, SettingsError, hints, load, shown, unknown_variables
 
 
 def write(folder: Path, text: str) -> Path:
@@ -44,6 +44,7 @@ def test_every_setting_has_a_variable(tmp_path: Path) -> None:
         "registration": Registration.INVITE,
         "role": Role.GATEWAY,
         "log_format": LogFormat.JSON,
+        "log_level": LogLevel.DEBUG,
         "identity_file": tmp_path / "key.pem",
     }
     for name in hints():

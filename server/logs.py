@@ -1,0 +1,89 @@
+"""The log on standard error: structlog's and the standard library's records through one renderer.
+
+An event is a line: its time (UTC), level, logger, the process it comes from, its own fields. Never locals
+of a traceback, never records of a library below INFO: both hold what people wrote.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from server.settings import LogFormat, LogLevel
+
+_OWN: Final = "server"
+_LEVELS: Final = {
+    LogLevel.DEBUG: logging.DEBUG,
+    LogLevel.INFO: logging.INFO,
+    LogLevel.WARNING: logging.WARNING,
+    LogLevel.ERROR: logging.ERROR,
+}
+
+
+def configure(
+    *,
+    form: LogFormat = LogFormat.TEXT,
+    level: LogLevel = LogLevel.INFO,
+    origin: Callable[[], Mapping[str, object]] = dict,
+) -> None:
+    """Of the whole process; again replaces what was set. ``origin`` is asked for each event."""
+    number = _LEVELS[level]
+    shared = _shared(origin)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(form)],
+        )
+    )
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    # Libraries tell at INFO what an operator seldom wants, and below it what nobody may read.
+    root.setLevel(logging.INFO if number <= logging.DEBUG else max(number, logging.WARNING))
+    logging.getLogger(_OWN).setLevel(number)
+    logging.captureWarnings(capture=True)
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _shared(origin: Callable[[], Mapping[str, object]]) -> list[Processor]:
+    def add_origin(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        for name, value in origin().items():
+            event.setdefault(name, value)
+        return event
+
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        add_origin,
+        structlog.processors.StackInfoRenderer(),
+    ]
+
+
+def _rendering(form: LogFormat) -> list[Processor]:
+    if form is LogFormat.JSON:
+        return [
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(default=str, ensure_ascii=False),
+        ]
+    return [
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            exception_formatter=structlog.dev.plain_traceback,
+            timestamp_key="time",
+            event_key="event",
+        )
+    ]

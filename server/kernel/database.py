@@ -71,8 +71,11 @@ class Tx(Protocol):
         """The first row, or None."""
         ...
 
-    async def lock_rooms(self, room_ids: Sequence[bytes]) -> None:
-        """Hold the rows of ``rooms`` with these ids until the end, locked in sorted id order."""
+    async def fetch_locked(self, sql: str, *args: object) -> list[Row]:
+        """As ``fetch``; the rows are locked in the order of the statement, until the transaction ends.
+
+        ``sql`` is of one table, with an ORDER BY: who locks in one order never waits in a circle.
+        """
         ...
 
 

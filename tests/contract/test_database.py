@@ -186,13 +186,27 @@ async def test_concurrent_read_modify_write_loses_no_update(database: Database) 
     await database.write(put, "n", "0")
 
     async def increment(tx: Tx) -> None:
-        await tx.lock_rooms([])
         await tx.execute(
             "UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE key = $1", "n"
         )
 
     await asyncio.gather(*(database.write(increment) for _ in range(50)))
     assert await pairs(database) == [("n", "50")]
+
+
+async def test_what_is_locked_is_read_as_it_is_then(database: Database) -> None:
+    """Who waited for the lock sees what the holder wrote, and all lock in one order."""
+    await database.write(put, "a", "0")
+    await database.write(put, "b", "0")
+
+    async def increment(tx: Tx, keys: list[str]) -> None:
+        rows = await tx.fetch_locked("SELECT key, value FROM meta WHERE key IN $1 ORDER BY key", keys)
+        for key, value in rows:
+            await tx.execute("UPDATE meta SET value = $2 WHERE key = $1", key, str(int(value) + 1))
+
+    orders = (["a", "b"], ["b", "a"])
+    await asyncio.gather(*(database.write(increment, orders[n % 2]) for n in range(50)))
+    assert await pairs(database) == [("a", "50"), ("b", "50")]
 
 
 async def test_a_read_stands_on_one_snapshot(database: Database) -> None:

@@ -58,9 +58,7 @@ def ids(texts: Iterable[str]) -> list[bytes]:
 
 async def rooms(tx: Tx, room_ids: Iterable[str]) -> dict[str, Room]:
     """Those that exist, locked until the end of the transaction, by id."""
-    keys = sorted(ids(room_ids))
-    await tx.lock_rooms(keys)
-    rows = await tx.fetch(f"SELECT {ROOM} FROM rooms r WHERE r.id IN $1", keys)
+    rows = await tx.fetch_locked(f"SELECT {ROOM} FROM rooms r WHERE r.id IN $1 ORDER BY r.id", ids(room_ids))
     return {room.id: room for room in map(room_of, rows)}
 
 

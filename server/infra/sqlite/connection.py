@@ -80,8 +80,9 @@ class SqliteTx:
             raise port_error(error) from error
         return row
 
-    async def lock_rooms(self, room_ids: Sequence[bytes]) -> None:
-        """Nothing to do: a write transaction holds the whole file from its first statement."""
+    async def fetch_locked(self, sql: str, *args: object) -> list[Row]:
+        """A write transaction holds the whole file from its first statement."""
+        return await self.fetch(sql, *args)
 
 
 def open_writer(path: Path, *, check: bool, migrate: bool) -> sqlite3.Connection:

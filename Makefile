@@ -10,7 +10,7 @@ else
 VENV_PYTHON := .venv/bin/python
 endif
 
-.PHONY: setup run test lint bench bench-standalone demo screenshots docs package lock clean
+.PHONY: setup run test lint bench bench-standalone demo screenshots docs package image lock clean
 
 setup: ## .venv from requirements/dev.lock, and the system's libraries
 	@$(PYTHON) packaging/dev/setup.py --for test
@@ -42,6 +42,9 @@ docs: setup ## the tables and examples of docs/protocol.md, from the code
 
 package: setup ## wheel and source archive in dist/
 	@$(VENV_PYTHON) -m hatchling build
+
+image: ## the server for docker or podman; see docs/operating/docker.md
+	@$(PYTHON) packaging/docker/build.py $(ARGS)
 
 lock: ## requirements/*.lock from pyproject.toml; needs uv
 	@$(PYTHON) packaging/dev/lock.py $(ARGS)

@@ -25,7 +25,7 @@ OPTIONS: Final = (
     "--quiet",
 )
 # The first holds the others: they are constrained by it, so that one version is tested and shipped.
-LOCKS: Final = ("dev", "desktop", "server")
+LOCKS: Final = ("dev", "desktop", "server", "standalone")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -105,7 +105,7 @@ def test_other_text_is_left_alone(text: str) -> None:
     assert FOREIGN.search(text) is None
 
 
-@pytest.mark.parametrize("extra", ["dev", "desktop", "server"])
+@pytest.mark.parametrize("extra", ["dev", "desktop", "server", "standalone"])
 def test_the_lock_files_hold_what_is_asked_for(extra: str) -> None:
     project = tomllib.loads(_source(ROOT / "pyproject.toml"))["project"]
     lock = _source(ROOT / "requirements" / f"{extra}.lock")

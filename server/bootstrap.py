@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from litestar import Litestar
 from litestar.types import ControllerRouterHandler
 
 from common.errors import Code, ParleyError
+from common.protocol.pushes import AccountEvent
 from common.protocol.rest import Register, ServerInfo
 from common.protocol.version import PRODUCT, VERSIONS
 from server.chat import controller as chat_controller
@@ -50,8 +51,6 @@ from server.users.resets import ResetService
 from server.users.service import UsersService
 
 log: Final = structlog.get_logger(__name__)
-
-_STOP_TIMEOUT_S: Final = 15.0
 
 
 class PortBusyError(OperatorError):
@@ -105,7 +104,7 @@ class Server:
     async def stop(self) -> None:
         """Drain and stop; again is fine."""
         self._missing = "closing"
-        async with asyncio.timeout(_STOP_TIMEOUT_S):
+        async with asyncio.timeout(self._settings.drain_s):
             await self._stack.aclose()
 
     async def _start(self, first: Register | None) -> None:
@@ -211,6 +210,7 @@ class Server:
         if role is not Role.CORE and gateway is not None:
             bus.read_partition(SESSION_REVOKED, gateway.ordinal, _revoker(users, gateway))
             bus.read_partition(DELIVERED, gateway.ordinal, gateway.deliver)
+            bus.on_loss(gateway.compare_soon)
         await bus.start()
         self._stack.push_async_callback(bus.stop)
         if role is not Role.GATEWAY:
@@ -233,7 +233,8 @@ class Server:
         task = self._tasks.spawn(server.serve(sockets=[listener]), name="http")
 
         async def stop() -> None:
-            await gateway.stop()
+            server.stop_listening()
+            await gateway.stop(patience_s=settings.drain_s / 2)
             server.should_exit = True
             await task
 
@@ -254,6 +255,19 @@ class _Accounts:
         """One look at a user."""
         record = await self._users.account(user_id)
         return Account(user=record.user, account_seq=record.account_seq)
+
+    async def account_seqs(self, user_ids: Sequence[str]) -> Mapping[str, int]:
+        """Heads of account streams."""
+        return await self._users.account_seqs(user_ids)
+
+    async def account_events(self, user_id: str, *, after_seq: int) -> Sequence[AccountEvent]:
+        """Part of an account stream."""
+        return await self._users.events_after(user_id, after_seq)
+
+    async def signed_out(self) -> Collection[str]:
+        """Devices whose sockets are to be closed."""
+        devices: Collection[str] = await self._users.signed_out()
+        return devices
 
 
 async def _make_first(users: UsersService, first: Register) -> None:

@@ -31,5 +31,5 @@ class AccountStream(Protocol):
         ...
 
 
-Deliver = Callable[[Delivery], Awaitable[None]]
-"""Hands a delivery to the gateways concerned, after commit."""
+Deliver = Callable[[Sequence[Delivery]], Awaitable[None]]
+"""Hands deliveries to the gateways concerned, in their order, after commit."""

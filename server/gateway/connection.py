@@ -109,6 +109,8 @@ class Connection(asyncio.Protocol):
             return
         self._protocol.send_close(code, reason)
         self._flush()
+        # Or the answer to it would never be read.
+        self.resume()
         asyncio.get_running_loop().call_later(linger_s, transport.abort)
 
     def pause(self) -> None:

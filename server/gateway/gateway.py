@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
+import random
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,6 +33,10 @@ log: Final = structlog.get_logger(__name__)
 _WHEEL: Final = 20
 """The heartbeat looks at a twentieth of the sessions at a time."""
 _RETRY_AFTER_MS: Final = 1_000
+_RETRY_SPREAD_MS: Final = 3_000
+_LOOK_S: Final = 0.02
+_COMPARE_S: Final = 60.0
+_COMPARE_UNSURE_S: Final = 4.0
 _NUMBER_BITS: Final = 40
 
 
@@ -66,7 +72,9 @@ class Gateway:
         self.history_epoch = ""
         self.ordinal = place.ordinal
         self.tasks = TaskOwner("gateway")
-        self.hub = Hub(rooms=rooms, presence=presence, ordinal=self.ordinal)
+        self.hub = Hub(rooms=rooms, accounts=accounts, presence=presence, ordinal=self.ordinal)
+        self._compare_now = asyncio.Event()
+        self._draining = False
         self._presence = presence
         # Not from 1: an answer that was on its way to this gateway before a restart is nobody's now.
         self._numbers = itertools.count(secrets.randbits(_NUMBER_BITS))
@@ -81,13 +89,54 @@ class Gateway:
         """Begin the heartbeat; ``history_epoch`` is what ``welcome`` says."""
         self.history_epoch = history_epoch
         self.tasks.spawn(self._heartbeat(), name="heartbeat")
+        self.tasks.spawn(self._compare(), name="compare")
 
-    async def stop(self) -> None:
-        """Say so, close all, end what runs."""
-        for session in self._open:
-            session.push(ServerClosing(_RETRY_AFTER_MS))
+    async def stop(self, *, patience_s: float = 0.0) -> None:
+        """Say so, take no more requests, wait for answers that are under way, close all."""
+        self._draining = True
+        for session in tuple(self._open):
+            # Not all at once to where they go next.
+            session.push(ServerClosing(random.randint(_RETRY_AFTER_MS, _RETRY_SPREAD_MS)))  # noqa: S311 - jitter
+            session.hold()
+        await self._until_answered(patience_s)
+        for session in tuple(self._open):
             session.close(CloseCode.RESTART, "the server is closing")
         await self.tasks.close()
+
+    async def _until_answered(self, patience_s: float) -> None:
+        for _ in range(round(patience_s / _LOOK_S)):
+            if not any(session.busy for session in self._open):
+                return
+            await asyncio.sleep(_LOOK_S)
+
+    def compare_soon(self) -> None:
+        """Deliveries may have gone past this gateway."""
+        self._compare_now.set()
+
+    async def _compare(self) -> None:
+        """With the database: once a minute, and often while others may not know this gateway's routes."""
+        again, compared_at = False, self.clock.monotonic()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_COMPARE_UNSURE_S):
+                    await self._compare_now.wait()
+            told, unsure = self._compare_now.is_set(), not self._presence.reliable
+            self._compare_now.clear()
+            if not (told or unsure or again or self.clock.monotonic() - compared_at >= _COMPARE_S):
+                continue
+            # Once more after it: what went past in the last moment.
+            again, compared_at = unsure, self.clock.monotonic()
+            try:
+                await self.hub.compare()
+                self._close_signed_out(await self.accounts.signed_out())
+            except ParleyError as problem:
+                again = True
+                log.warning("not_compared", reason=problem.message)
+
+    def _close_signed_out(self, devices: Collection[str]) -> None:
+        for session in self.hub.sessions:
+            if session.identity is not None and session.identity.device_id in devices:
+                session.close(CloseCode.UNAUTHENTICATED, "signed out")
 
     def connection(self, *, server_state: Any, **_: Any) -> Connection:  # noqa: ANN401 - uvicorn's call, by keyword
         """What uvicorn calls for an upgrade."""
@@ -100,7 +149,9 @@ class Gateway:
     def _accept(self, connection: Connection) -> Session:
         session = Session(self, connection, next(self._numbers))
         self._open.add(session)
-        if self.limits.connections and len(self._open) > self.limits.connections:
+        if self._draining:
+            session.close(CloseCode.RESTART, "the server is closing")
+        elif self.limits.connections and len(self._open) > self.limits.connections:
             session.close(CloseCode.RESTART, "too many connections")
         timeout_s = self.limits.hello_timeout_ms / 1_000
         asyncio.get_running_loop().call_later(timeout_s, self._must_be_known, session)

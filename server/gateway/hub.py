@@ -14,8 +14,13 @@ from typing import Final
 from common.limits import HEADS_PER_FRAME, INT_MAX, SYNC_MAX_EVENTS
 from common.protocol.codec import encode, frame_of
 from common.protocol.pushes import (
+    AccountEvent,
+    AccountRead,
     AccountRoomAdded,
     AccountRoomRemoved,
+    Error,
+    MessageNew,
+    Ok,
     Push,
     RoomEvent,
     RoomLeft,
@@ -24,7 +29,7 @@ from common.protocol.pushes import (
 )
 from common.protocol.types import Head
 from server.gateway.connection import text_frame
-from server.gateway.ports import Rooms
+from server.gateway.ports import Accounts, Rooms
 from server.gateway.session import Session
 from server.kernel.delivery import (
     Answers,
@@ -38,6 +43,7 @@ from server.kernel.delivery import (
 from server.kernel.presence import Presence
 
 _BEYOND: Final = INT_MAX + 1
+_COMPARED_AT_ONCE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +72,15 @@ class _Room:
 class Hub:
     """Owned by one gateway; everything runs on its loop."""
 
-    def __init__(self, *, rooms: Rooms, presence: Presence, ordinal: int) -> None:
+    def __init__(self, *, rooms: Rooms, accounts: Accounts, presence: Presence, ordinal: int) -> None:
         self._source = rooms
+        self._accounts = accounts
         self._presence = presence
         self._ordinal = ordinal
         self._rooms: dict[str, _Room] = {}
         self._users: defaultdict[str, set[Session]] = defaultdict(set)
+        self._account_seqs: dict[str, int] = {}
+        """Of each user here the last event of the account stream that was delivered."""
         self._sessions: dict[int, Session] = {}
         self.delivered = 0
         """Room events written, one per receiver."""
@@ -94,12 +103,19 @@ class Hub:
         self._sessions[session.number] = session
         self._users[user_id].add(session)
 
-    async def enter(self, session: Session, user_id: str) -> Entrance:
-        """Subscribe an added session to the user's rooms, and only then read their heads.
+    async def expect(self, user_id: str) -> None:
+        """Before anything of the user is read: what is told from now on comes here.
 
-        The user's own route comes first of all, so that a room gained meanwhile is not missed.
+        So that neither an account event nor a room gained meanwhile is missed.
         """
         await self._presence.add_routes(self._ordinal, (), (user_id,))
+
+    async def enter(self, session: Session, user_id: str, account_seq: int) -> Entrance:
+        """Subscribe an added session to the user's rooms, and only then read their heads.
+
+        ``account_seq``: up to where the session knows the account stream, read after ``expect``.
+        """
+        self._account_seqs.setdefault(user_id, account_seq)
         room_ids = await self._source.room_ids(user_id)
         unsure = set()
         for room_id in room_ids:
@@ -131,6 +147,7 @@ class Hub:
             sessions.discard(session)
             if not sessions:
                 del self._users[user_id]
+                self._account_seqs.pop(user_id, None)
                 users.append(user_id)
         rooms = [room_id for room_id in tuple(session.rooms) if self._unsubscribe(session, room_id)]
         await self._presence.remove_routes(self._ordinal, rooms, users)
@@ -145,6 +162,37 @@ class Hub:
             await self._flush(waiting)
             await self._other(delivery)
         await self._flush(waiting)
+
+    async def compare(self) -> None:
+        """Deliver what the database has and no delivery brought: the last of a room leaves no gap to see."""
+        known = [room_id for room_id, room in self._rooms.items() if room.seq is not None]
+        for at in range(0, len(known), _COMPARED_AT_ONCE):
+            heads = await self._source.head_seqs(known[at : at + _COMPARED_AT_ONCE])
+            for room_id, seq in heads.items():
+                await self._catch_up(room_id, seq)
+        users = list(self._account_seqs)
+        for at in range(0, len(users), _COMPARED_AT_ONCE):
+            heads = await self._accounts.account_seqs(users[at : at + _COMPARED_AT_ONCE])
+            for user_id, seq in heads.items():
+                await self._catch_up_account(user_id, seq)
+
+    async def _catch_up(self, room_id: str, seq: int) -> None:
+        while (room := self._rooms.get(room_id)) is not None and room.seq is not None and room.seq < seq:
+            missed = await self._source.room_events(room_id, after_seq=room.seq, before_seq=seq + 1)
+            if not missed:
+                return
+            await self._room_events(room_id, room, missed)
+
+    async def _catch_up_account(self, user_id: str, seq: int) -> None:
+        before = self._account_seqs.get(user_id)
+        if before is None or before >= seq:
+            return
+        events = await self._accounts.account_events(user_id, after_seq=before)
+        await self._account_events(user_id, events)
+        if user_id in self._account_seqs:
+            # What is not kept of the stream is not missed.
+            reached = events[-1].account_seq if events else seq
+            self._account_seqs[user_id] = max(self._account_seqs[user_id], reached)
 
     async def _flush(self, waiting: dict[str, list[RoomEvent]]) -> None:
         for room_id, events in waiting.items():
@@ -192,6 +240,11 @@ class Hub:
         if events:
             self._broadcast(room.sessions, events)
             self.delivered += len(events) * len(room.sessions)
+            for event in events:
+                if isinstance(event, MessageNew):
+                    # For the sender it is the answer.
+                    for session in self._users.get(event.message.author_id, ()):
+                        session.answered(event.message.client_msg_id)
 
     def _broadcast(self, sessions: Iterable[Session], pushes: Iterable[Push]) -> None:
         for payload in frame_of(map(encode, pushes)):
@@ -207,8 +260,9 @@ class Hub:
                 session = self._sessions.get(delivery.origin.session) if mine else None
                 if session is not None:
                     session.push(*delivery.pushes)
+                    session.answered(*(key for push in delivery.pushes for key in _keys_of(push)))
             case UserDelivery():
-                await self._account_events(delivery)
+                await self._account_events(delivery.user_id, delivery.events)
             case MarksDelivery() if delivery.room_id in self._rooms:
                 self._broadcast(self._rooms[delivery.room_id].sessions, delivery.marks)
             case TypingDelivery() if delivery.room_id in self._rooms:
@@ -221,9 +275,19 @@ class Hub:
             case _:
                 pass  # of a room that nobody here is in any more
 
-    async def _account_events(self, delivery: UserDelivery) -> None:
-        sessions = self.sessions_of(delivery.user_id)
-        for event in delivery.events:
+    async def _account_events(self, user_id: str, events: Sequence[AccountEvent]) -> None:
+        for event in events:
+            before = self._account_seqs.get(user_id)
+            if before is not None and not isinstance(event, AccountRead):
+                if event.account_seq <= before:
+                    continue
+                if event.account_seq > before + 1:
+                    missed = await self._accounts.account_events(user_id, after_seq=before)
+                    await self._account_events(
+                        user_id, [one for one in missed if one.account_seq < event.account_seq]
+                    )
+                self._account_seqs[user_id] = event.account_seq
+            sessions = self.sessions_of(user_id)
             if isinstance(event, AccountRoomAdded):
                 await self._added(sessions, event)
                 continue
@@ -277,3 +341,16 @@ class Hub:
             del self._rooms[room_id]
             return True
         return False
+
+
+def _keys_of(push: Push) -> tuple[str | int | None, ...]:
+    """Of the command that it answers; see ``Session.answered``."""
+    match push:
+        case MessageNew():
+            return (push.message.client_msg_id,)
+        case Error():
+            return (push.id, push.client_msg_id)
+        case Ok():
+            return (push.id,)
+        case _:
+            return ()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from common.protocol.pushes import RoomEvent
+from common.protocol.pushes import AccountEvent, RoomEvent
 from common.protocol.types import Head, User
 
 
@@ -29,6 +29,18 @@ class Accounts(Protocol):
         """
         ...
 
+    async def account_seqs(self, user_ids: Sequence[str]) -> Mapping[str, int]:
+        """The last ``seq`` of each account stream; users that are gone are left out."""
+        ...
+
+    async def account_events(self, user_id: str, *, after_seq: int) -> Sequence[AccountEvent]:
+        """What is kept of an account stream after ``after_seq``, in order, at most 1,000."""
+        ...
+
+    async def signed_out(self) -> Collection[str]:
+        """The devices that were signed out while their last token may still be good."""
+        ...
+
 
 class Rooms(Protocol):
     """Implemented by the chat context."""
@@ -39,6 +51,10 @@ class Rooms(Protocol):
 
     async def heads(self, user_id: str) -> Sequence[Head]:
         """All heads of the user, the room with the latest message first."""
+        ...
+
+    async def head_seqs(self, room_ids: Sequence[str]) -> Mapping[str, int]:
+        """The last ``seq`` of each room."""
         ...
 
     async def room_events(self, room_id: str, *, after_seq: int, before_seq: int) -> Sequence[RoomEvent]:

@@ -10,13 +10,13 @@ import structlog
 from common.errors import CloseCode, Code, ParleyError
 from common.protocol.codec import FrameError, decode_requests, encode, frame_of
 from common.protocol.pushes import Error, Heads, Ok, Push, Ready, Welcome
-from common.protocol.requests import Hello, MessageSend, Request, SessionRenew
+from common.protocol.requests import Hello, MessageSend, Receipt, Request, SessionRenew, Typing
 from common.protocol.version import VERSION, negotiate
 from server.gateway.connection import Connection, text_frame
 from server.gateway.ratelimit import Allowance
 from server.kernel.delivery import Origin
 from server.kernel.identity import Identity
-from server.kernel.session import SessionContext
+from server.kernel.session import PUBLISH_ONLY, SessionContext
 
 if TYPE_CHECKING:
     from server.gateway.gateway import Gateway
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 log: Final = structlog.get_logger(__name__)
 
 _IDS: Final = ("room_id", "client_msg_id")
-_COME_BACK: Final = frozenset({Code.UNAVAILABLE, Code.STORAGE_FULL, Code.TIMEOUT, Code.LIMIT_REACHED})
+_UNANSWERED_MAX: Final = 1_024
+_COME_BACK: Final = frozenset(
+    {Code.UNAVAILABLE, Code.STORAGE_FULL, Code.TIMEOUT, Code.LIMIT_REACHED, Code.INTERNAL}
+)
 
 
 class Session:
@@ -40,6 +43,7 @@ class Session:
         "_held_bytes",
         "_inbox",
         "_paused",
+        "_unanswered",
         "_working",
         "asked",
         "identity",
@@ -61,6 +65,8 @@ class Session:
         self._paused = False
         self._allowance: Allowance | None = None
         self._ended = False
+        self._unanswered: set[str | int] = set()
+        """Commands on their way through the bus."""
         self._held: list[bytes] | None = []
         self._held_bytes = 0
 
@@ -81,6 +87,20 @@ class Session:
         """Pushes for this session alone."""
         for payload in frame_of(map(encode, pushes)):
             self._connection.write(text_frame(payload))
+
+    @property
+    def busy(self) -> bool:
+        """A request is being worked on, waits to be, or for its answer."""
+        return self._working or bool(self._unanswered)
+
+    def answered(self, *keys: str | int | None) -> None:
+        """The commands with these as ``client_msg_id`` or ``id`` have their answers."""
+        self._unanswered.difference_update(keys)
+
+    def hold(self) -> None:
+        """Take no further request."""
+        self._paused = False
+        self._connection.pause()
 
     def close(self, code: int, reason: str) -> None:
         """End it; what waits in the inbox is not done any more."""
@@ -136,23 +156,32 @@ class Session:
         if isinstance(request, Error):
             self.push(request)
             return
+        key = _awaited(request)
+        if key is not None:
+            if len(self._unanswered) >= _UNANSWERED_MAX:
+                # The answers of those were lost: the client asks again.
+                self._unanswered.clear()
+            self._unanswered.add(key)
         try:
             answer = await self._answer(request)
-        except ParleyError as refusal:
-            self.push(_error(request, refusal))
-            if self._context is None:
-                # 4401 would have the client sign in anew, where all it has to do is come back.
-                later = refusal.code in _COME_BACK
-                self.close(CloseCode.RESTART if later else CloseCode.UNAUTHENTICATED, refusal.code)
-            return
-        except Exception:
-            log.exception("request_failed", **_named(request), session=self.number)
-            self.push(_error(request, ParleyError(Code.INTERNAL, "the server could not do this")))
-            if self._context is None:
-                self.close(CloseCode.RESTART, Code.INTERNAL)
+        except Exception as problem:  # noqa: BLE001 - whatever it is, it is answered
+            self.answered(key)
+            self._refuse(request, problem)
             return
         if answer is not None:
+            self.answered(key)
             self.push(answer)
+
+    def _refuse(self, request: Request, problem: Exception) -> None:
+        refusal = problem
+        if not isinstance(refusal, ParleyError):
+            log.error("request_failed", **_named(request), session=self.number, exc_info=problem)
+            refusal = ParleyError(Code.INTERNAL, "the server could not do this")
+        self.push(_error(request, refusal))
+        if self._context is None:
+            # 4401 would have the client sign in anew, where all it has to do is come back.
+            later = refusal.code in _COME_BACK
+            self.close(CloseCode.RESTART if later else CloseCode.UNAUTHENTICATED, refusal.code)
 
     async def _answer(self, request: Request) -> Push | None:
         if isinstance(request, Hello):
@@ -206,6 +235,7 @@ class Session:
     async def _welcome(self, request: Hello, version: int, identity: Identity) -> None:
         gateway = self._gateway
         await gateway.route(identity)
+        await gateway.hub.expect(identity.user_id)
         account = await gateway.accounts.account(identity.user_id)
         self.push(
             Welcome(
@@ -220,7 +250,7 @@ class Session:
                 gateway.clock.now_ms(),
             )
         )
-        entrance = await gateway.hub.enter(self, identity.user_id)
+        entrance = await gateway.hub.enter(self, identity.user_id, account.account_seq)
         # Sent in one go: nothing live may come between the heads and ready.
         self.push(*[Heads(chunk) for chunk in entrance.heads], Ready(), *entrance.missed)
         held, self._held = self._held or (), None
@@ -247,6 +277,14 @@ def _named(request: Request) -> dict[str, object]:
         if (value := getattr(request, name, None)) is not None:
             named[name] = value
     return named
+
+
+def _awaited(request: Request) -> str | int | None:
+    """What tells the answer to a command that goes through the bus; None for all others."""
+    if type(request) not in PUBLISH_ONLY or isinstance(request, Receipt | Typing):
+        return None
+    # A send is answered by the message itself, which goes to all.
+    return request.client_msg_id if isinstance(request, MessageSend) else request.id
 
 
 def _error(request: Request, why: ParleyError) -> Error:

@@ -98,6 +98,11 @@ class WebServer(uvicorn.Server):
         """Nothing: it would end the process before the database is closed."""
         yield
 
+    def stop_listening(self) -> None:
+        """Let nobody in any more; who is connected stays."""
+        for each in self.servers:
+            each.close()
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn's for sockets that listen, which has no time-out of handshakes to set."""
         config, loop = self.config, asyncio.get_running_loop()

@@ -55,15 +55,25 @@ class EventBus(Protocol):
         """
         ...
 
-    async def publish_to(self, topic: Topic[T], partition: int, payload: T) -> None:
-        """Append to one addressed partition (modulo their count)."""
-        ...
-
-    async def broadcast(self, topic: Topic[T], payload: T) -> None:
-        """Append to every partition, and so to whoever reads any of them.
+    async def publish_to(self, topic: Topic[T], records: Sequence[tuple[int, T]]) -> None:
+        """Append to addressed partitions (modulo their count), each partition's in this order.
 
         Raises:
-            BusUnavailableError: as ``publish``; some may have it.
+            BusUnavailableError: as ``publish``; some may be there.
+        """
+        ...
+
+    async def partitions(self, topic: Topic[T]) -> int:
+        """How many the topic has.
+
+        Raises:
+            BusUnavailableError: the bus does not say.
+        """
+        ...
+
+    def on_loss(self, tell: Callable[[], None]) -> None:
+        """``tell`` is called when records may have been lost that a reader here should have had: what
+        it knows by them is to be compared with the database. Before ``start``.
         """
         ...
 

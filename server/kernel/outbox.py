@@ -18,6 +18,7 @@ from common.errors import ParleyError
 from server.kernel.bus import EventBus, Topic
 from server.kernel.database import Database, Tx
 from server.kernel.delivery import DELIVERED, Delivery
+from server.kernel.publisher import broadcast
 from server.kernel.tasks import TaskOwner
 
 T = TypeVar("T")
@@ -66,7 +67,7 @@ class OutboxRelay:
         *,
         database: Database,
         bus: EventBus,
-        deliver: Callable[[Delivery], Awaitable[None]],
+        deliver: Callable[[Sequence[Delivery]], Awaitable[None]],
         broadcasts: Sequence[Topic[Any]] = (),
     ) -> None:
         self._database = database
@@ -137,9 +138,9 @@ class OutboxRelay:
             log.exception("outbox_row_unreadable", topic=row.topic, row=row.id)
             return
         if topic is DELIVERED:
-            await self._deliver(payload)
+            await self._deliver((payload,))
         else:
-            await self._bus.broadcast(topic, payload)
+            await broadcast(self._bus, topic, payload)
 
 
 def _report(problem: Exception, retry_s: float) -> None:

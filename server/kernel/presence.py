@@ -6,11 +6,24 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 
 PRESENCE_TTL_MS: Final = 60_000
-REFRESH_MS: Final = 20_000
+
+Routes = dict[str, set[int]]
+"""For each room or user the gateways to deliver to; those with none are left out."""
 
 
 class Presence(Protocol):
-    """Connected sessions and the routes from rooms to gateways."""
+    """Connected sessions and the routes from rooms to gateways.
+
+    Routes are a help, never the truth: where they were lost, or can't be read, deliveries go everywhere.
+    """
+
+    @property
+    def reliable(self) -> bool:
+        """Whether all that this process added can be found by others.
+
+        While it is not, deliveries may go past this process: it compares with the database often.
+        """
+        ...
 
     async def start(self) -> None:
         """Connect."""
@@ -21,7 +34,7 @@ class Presence(Protocol):
         ...
 
     async def add_session(self, user_id: str, device_id: str, gateway: int) -> None:
-        """The user is connected with this device; also refreshes."""
+        """The user is connected with this device; also refreshes. What can't be written now is later."""
         ...
 
     async def remove_session(self, user_id: str, device_id: str, gateway: int) -> None:
@@ -33,17 +46,16 @@ class Presence(Protocol):
         ...
 
     async def add_routes(self, gateway: int, room_ids: Iterable[str], user_ids: Iterable[str]) -> None:
-        """The gateway has members of these rooms, and these users, connected; also refreshes."""
+        """The gateway has members of these rooms, and these users, connected; also refreshes.
+
+        What can't be written now is later, and ``reliable`` is False until then.
+        """
         ...
 
     async def remove_routes(self, gateway: int, room_ids: Iterable[str], user_ids: Iterable[str]) -> None:
         """It has none any more."""
         ...
 
-    async def gateways_of_rooms(self, room_ids: Sequence[str]) -> dict[str, set[int]]:
-        """For each room, the gateways to deliver to; rooms with none are left out."""
-        ...
-
-    async def gateways_of_users(self, user_ids: Sequence[str]) -> dict[str, set[int]]:
-        """For each user, the gateways to deliver to; users with none are left out."""
+    async def routes(self, room_ids: Sequence[str], user_ids: Sequence[str]) -> Routes | None:
+        """Where to deliver to. None: they were lost lately or can't be read, so everywhere."""
         ...

@@ -2,48 +2,72 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
-from server.kernel.bus import EventBus
+from server.kernel.bus import EventBus, Topic
 from server.kernel.delivery import (
     DELIVERED,
     Answers,
     Delivery,
-    MarksDelivery,
     ProfileDelivery,
-    RoomDelivery,
-    TypingDelivery,
     UserDelivery,
 )
-from server.kernel.presence import Presence
+from server.kernel.presence import Presence, Routes
+
+T = TypeVar("T")
 
 
 class DeliveryPublisher:
-    """Looks up where a delivery belongs and publishes it there, and nowhere else."""
+    """Looks up where deliveries belong, and publishes each there and nowhere else.
+
+    While the routes can't be relied on it goes to every partition: each gateway drops what is not for it.
+    """
 
     def __init__(self, *, bus: EventBus, presence: Presence) -> None:
         self._bus = bus
         self._presence = presence
 
-    async def deliver(self, delivery: Delivery) -> None:
-        """Publish after commit. Deliveries of one caller arrive in the order of its calls.
+    async def deliver(self, deliveries: Sequence[Delivery]) -> None:
+        """Publish after commit. Deliveries of one caller arrive in their order.
 
         Raises:
             BusUnavailableError: the bus is full or away; clients find the gap by ``seq``.
         """
-        for gateway in await self._gateways(delivery):
-            await self._bus.publish_to(DELIVERED, gateway, delivery)
+        room_ids = dict.fromkeys(room_id for each in deliveries for room_id in _rooms(each))
+        user_ids = dict.fromkeys(each.user_id for each in deliveries if isinstance(each, UserDelivery))
+        routes: Routes | None = {}
+        if room_ids or user_ids:
+            routes = await self._presence.routes(list(room_ids), list(user_ids))
+        everywhere = range(await self._bus.partitions(DELIVERED)) if routes is None else range(0)
+        records = [(gateway, each) for each in deliveries for gateway in _gateways(each, routes, everywhere)]
+        if records:
+            await self._bus.publish_to(DELIVERED, records)
 
-    async def _gateways(self, delivery: Delivery) -> set[int]:
-        match delivery:
-            case RoomDelivery() | MarksDelivery() | TypingDelivery():
-                routes = await self._presence.gateways_of_rooms((delivery.room_id,))
-            case Answers():
-                return {delivery.origin.gateway}
-            case UserDelivery():
-                routes = await self._presence.gateways_of_users((delivery.user_id,))
-            case ProfileDelivery():
-                routes = await self._presence.gateways_of_rooms(delivery.room_ids)
-            case _:
-                assert_never(delivery)
-        return set().union(*routes.values())
+
+async def broadcast(bus: EventBus, topic: Topic[T], payload: T) -> None:
+    """To whoever reads any partition of the topic.
+
+    Raises:
+        BusUnavailableError: some may have it.
+    """
+    await bus.publish_to(topic, [(partition, payload) for partition in range(await bus.partitions(topic))])
+
+
+def _rooms(delivery: Delivery) -> Iterable[str]:
+    match delivery:
+        case Answers() | UserDelivery():
+            return ()
+        case ProfileDelivery():
+            return delivery.room_ids
+        case _:
+            return (delivery.room_id,)
+
+
+def _gateways(delivery: Delivery, routes: Routes | None, everywhere: Iterable[int]) -> Iterable[int]:
+    if isinstance(delivery, Answers):
+        return (delivery.origin.gateway,)
+    if routes is None:
+        return everywhere
+    ids = (delivery.user_id,) if isinstance(delivery, UserDelivery) else _rooms(delivery)
+    return sorted(set().union(*(routes.get(one, ()) for one in ids)))

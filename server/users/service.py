@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -13,7 +13,7 @@ from common.errors import Code
 from common.ids import is_id, new_id
 from common.limits import SYNC_MAX_EVENTS
 from common.protocol import rest
-from common.protocol.pushes import AccountEvents
+from common.protocol.pushes import AccountEvent, AccountEvents
 from common.protocol.types import Device, User
 from server.kernel import meta
 from server.kernel.database import Tx
@@ -91,6 +91,20 @@ class UsersService:
         if account is None or account.user.deleted:
             raise UsersError(Code.UNAUTHENTICATED, "this account does not exist any more")
         return account
+
+    async def account_seqs(self, user_ids: Sequence[str]) -> dict[str, int]:
+        """The last ``seq`` of each account stream."""
+        return await self._database.read(self._stream.heads, user_ids)
+
+    async def events_after(self, user_id: str, seq: int) -> list[AccountEvent]:
+        """What is kept of an account stream after ``seq``, at most 1,000."""
+        _, events = await self._database.read(self._stream.after, user_id, seq, SYNC_MAX_EVENTS)
+        return events
+
+    async def signed_out(self) -> Collection[str]:
+        """The devices that were signed out lately, as the database has it now; their tokens are refused."""
+        await self.start()
+        return self._revoked
 
     async def account_events(self, request_id: int, user_id: str, after_seq: int) -> AccountEvents:
         """The account stream after a cursor; truncated when more than 1,000 are missing."""

@@ -96,6 +96,8 @@ async def _redis_presence() -> AsyncIterator[Presence]:
     from server.infra.redis.presence import RedisPresence
 
     async with redis_client() as client:
+        # As if it had not been emptied just now.
+        await client.set("parley:routes:epoch", 0)
         yield RedisPresence(client)
 
 

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from server.kernel.bus import BusUnavailableError, Topic
+from server.kernel.publisher import broadcast
 from tests.contract.adapters import BOUNDED_BUSES, BUSES, BusOpener
 from tests.support.wait import until
 
@@ -212,7 +213,7 @@ async def test_a_partition_reader_gets_what_is_addressed_to_it(opener: BusOpener
     bus.read_partition(NOTES, 1, one)
     await bus.start()
     for n in range(10):
-        await bus.publish_to(NOTES, n % 2, Note("k", n))
+        await bus.publish_to(NOTES, [(n % 2, Note("k", n))])
     await until(lambda: len(zero.notes) == len(one.notes) == 5)
     await bus.stop()
     assert [note.n for note in zero.notes] == [0, 2, 4, 6, 8]
@@ -224,14 +225,26 @@ async def test_what_is_broadcast_reaches_every_reader_once(opener: BusOpener) ->
     for partition, reader in enumerate(readers):
         bus.read_partition(NOTES, partition, reader)
     await bus.start()
-    await bus.broadcast(NOTES, Note("k", 1))
-    for partition in range(3):
-        await bus.publish_to(NOTES, partition, Note("k", 2))
+    await broadcast(bus, NOTES, Note("k", 1))
+    await bus.publish_to(NOTES, [(partition, Note("k", 2)) for partition in range(3)])
     await until(lambda: all(len(reader.notes) >= 2 for reader in readers))
     await bus.stop()
     assert [[note.n for note in reader.notes] for reader in readers] == [[1, 2]] * 3
     with pytest.raises(BusUnavailableError):
-        await bus.broadcast(NOTES, Note("k", 3))
+        await broadcast(bus, NOTES, Note("k", 3))
+
+
+async def test_records_of_one_call_keep_their_order_in_each_partition(opener: BusOpener) -> None:
+    bus, readers = opener(), [Collector() for _ in range(2)]
+    for partition, reader in enumerate(readers):
+        bus.read_partition(NOTES, partition, reader)
+    await bus.start()
+    count = await bus.partitions(NOTES)
+    await bus.publish_to(NOTES, [(n % 2 + n % 3 * count, Note("k", n)) for n in range(100)])
+    await until(lambda: sum(len(reader.notes) for reader in readers) == 100)
+    await bus.stop()
+    for partition, reader in enumerate(readers):
+        assert [note.n for note in reader.notes] == list(range(partition, 100, 2))
 
 
 async def test_two_readers_of_one_partition_both_get_all(opener: BusOpener) -> None:
@@ -239,7 +252,7 @@ async def test_two_readers_of_one_partition_both_get_all(opener: BusOpener) -> N
     bus.read_partition(NOTES, 3, first)
     bus.read_partition(NOTES, 3, second)
     await bus.start()
-    await bus.publish_to(NOTES, 3, Note("k", 1))
+    await bus.publish_to(NOTES, [(3, Note("k", 1))])
     await until(lambda: first.notes and second.notes)
     await bus.stop()
 
@@ -249,7 +262,7 @@ async def test_a_group_gets_addressed_records_too(opener: BusOpener) -> None:
     bus.subscribe(NOTES, "group", group)
     bus.read_partition(NOTES, 0, reader)
     await bus.start()
-    await bus.publish_to(NOTES, 0, Note("k", 1))
+    await bus.publish_to(NOTES, [(0, Note("k", 1))])
     await until(lambda: group.notes and reader.notes)
     await bus.stop()
 
@@ -277,4 +290,4 @@ async def test_publishing_after_stop_is_refused(opener: BusOpener) -> None:
     with pytest.raises(BusUnavailableError):
         await bus.publish(NOTES, "k", Note("k", 1))
     with pytest.raises(BusUnavailableError):
-        await bus.publish_to(NOTES, 0, Note("k", 1))
+        await bus.publish_to(NOTES, [(0, Note("k", 1))])

@@ -47,32 +47,36 @@ async def test_unknown_ones_are_ignored(presence: Presence) -> None:
     await presence.remove_session(USER, DEVICE, 0)
     await presence.remove_routes(0, [ROOM], [USER])
     assert await presence.online([]) == set()
-    assert await presence.gateways_of_rooms([ROOM]) == {}
-    assert await presence.gateways_of_users([USER]) == {}
+    assert await presence.routes([ROOM], []) == {}
+    assert await presence.routes([], [USER]) == {}
 
 
 async def test_routes_lead_to_every_gateway_with_members(presence: Presence) -> None:
     await presence.add_routes(0, [ROOM, HALL], [USER])
     await presence.add_routes(2, [ROOM], [USER, OTHER])
-    assert await presence.gateways_of_rooms([ROOM, HALL, new_id()]) == {ROOM: {0, 2}, HALL: {0}}
-    assert await presence.gateways_of_users([USER, OTHER, new_id()]) == {USER: {0, 2}, OTHER: {2}}
+    found = await presence.routes([ROOM, HALL, new_id()], [USER, OTHER, new_id()])
+    assert found == {ROOM: {0, 2}, HALL: {0}, USER: {0, 2}, OTHER: {2}}
+    assert await presence.routes([], [OTHER]) == {OTHER: {2}}
+    assert presence.reliable
 
 
 async def test_a_route_taken_back_leads_nowhere(presence: Presence) -> None:
     await presence.add_routes(0, [ROOM], [USER])
     await presence.add_routes(1, [ROOM], [USER])
     await presence.remove_routes(0, [ROOM], [USER])
-    assert await presence.gateways_of_rooms([ROOM]) == {ROOM: {1}}
-    assert await presence.gateways_of_users([USER]) == {USER: {1}}
+    assert await presence.routes([ROOM], []) == {ROOM: {1}}
+    assert await presence.routes([], [USER]) == {USER: {1}}
     await presence.remove_routes(1, [ROOM], [])
-    assert await presence.gateways_of_rooms([ROOM]) == {}
-    assert await presence.gateways_of_users([USER]) == {USER: {1}}
+    assert await presence.routes([ROOM], []) == {}
+    assert await presence.routes([], [USER]) == {USER: {1}}
 
 
 async def test_an_answer_is_the_callers_to_change(presence: Presence) -> None:
     await presence.add_routes(0, [ROOM], [USER])
-    (await presence.gateways_of_rooms([ROOM]))[ROOM].add(9)
-    assert await presence.gateways_of_rooms([ROOM]) == {ROOM: {0}}
+    found = await presence.routes([ROOM], [])
+    assert found is not None
+    found[ROOM].add(9)
+    assert await presence.routes([ROOM], []) == {ROOM: {0}}
 
 
 async def test_stop_takes_everything_back(presence: Presence) -> None:
@@ -81,4 +85,4 @@ async def test_stop_takes_everything_back(presence: Presence) -> None:
     await presence.stop()
     await presence.start()
     assert await presence.online([USER]) == set()
-    assert await presence.gateways_of_rooms([ROOM]) == {}
+    assert await presence.routes([ROOM], []) == {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -129,10 +130,14 @@ class Chat:
 
         for topic, payload in await self.database.write(take):
             assert topic == DELIVERED.name
-            await self.deliver(msgspec.json.decode(payload, type=Delivery))
+            await self.deliver([msgspec.json.decode(payload, type=Delivery)])
 
-    async def deliver(self, delivery: Delivery) -> None:
+    async def deliver(self, deliveries: Sequence[Delivery]) -> None:
         """As a gateway does: the removed hear nothing of it, nor anything later."""
+        for delivery in deliveries:
+            await self._deliver(delivery)
+
+    async def _deliver(self, delivery: Delivery) -> None:
         match delivery:
             case RoomDelivery():
                 for event in delivery.events:

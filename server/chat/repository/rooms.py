@@ -127,6 +127,12 @@ async def membership(tx: Tx, room_id: str, user_id: str) -> Membership | None:
     return None if row is None else member_of(row)
 
 
+async def head_seqs(tx: Tx, room_ids: Sequence[str]) -> dict[str, int]:
+    """Not locked: for who compares."""
+    rows = await tx.fetch("SELECT id, seq FROM rooms WHERE id IN $1", ids(room_ids))
+    return {id_from_bytes(row[0]): int(row[1]) for row in rows}
+
+
 async def memberships(tx: Tx, places: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Membership]:
     """Today's memberships among these (room, user) places."""
     wanted = set(places)

@@ -103,10 +103,12 @@ class CommitService:
             )
             outcome = Outcome()
             refuse(outcome, records[0], ChatError(Code.INTERNAL, "the server could not store this"))
-        for room_id, events in outcome.events.items():
-            await self._deliver(RoomDelivery(room_id, events))
-        for origin, pushes in outcome.answers.items():
-            await self._deliver(Answers(origin, pushes))
+        await self._deliver(
+            [
+                *(RoomDelivery(room_id, events) for room_id, events in outcome.events.items()),
+                *(Answers(origin, pushes) for origin, pushes in outcome.answers.items()),
+            ]
+        )
 
 
 def refuse(outcome: Outcome, record: RoomCommandRecord, why: ParleyError) -> None:

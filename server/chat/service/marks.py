@@ -47,16 +47,19 @@ class MarkService:
             delivered, read = wanted.get(key, (0, 0))
             read = max(read, record.request.read)
             wanted[key] = (max(delivered, record.request.delivered, read), read)
-        for delivery in await self._database.write(self._move, wanted):
-            if not isinstance(delivery, MarksDelivery) or self._is_news(delivery):
-                await self._deliver(delivery)
+        news = await self._database.write(self._move, wanted)
+        await self._deliver(
+            [each for each in news if not isinstance(each, MarksDelivery) or self._is_news(each)]
+        )
         await asyncio.sleep(self._pace_s)
 
     async def handle_typing(self, records: Sequence[TypingRecord]) -> None:
         """Tell the rooms; several of one person in one batch are one."""
-        for user_id, room_id in dict.fromkeys((record.user_id, record.room_id) for record in records):
-            if await self._database.read(room_rows.membership, room_id, user_id) is not None:
-                await self._deliver(TypingDelivery(room_id, user_id))
+        places = dict.fromkeys((record.room_id, record.user_id) for record in records)
+        members = await self._database.read(room_rows.memberships, places)
+        await self._deliver(
+            [TypingDelivery(room_id, user_id) for room_id, user_id in places if (room_id, user_id) in members]
+        )
 
     async def _move(self, tx: Tx, wanted: Wanted) -> list[Delivery]:
         rooms = await room_rows.rooms(tx, {room_id for room_id, _ in wanted})

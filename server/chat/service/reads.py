@@ -51,6 +51,10 @@ class ReadService:
             raise NoSuchRoomError
         return heads[0]
 
+    async def head_seqs(self, room_ids: Sequence[str]) -> dict[str, int]:
+        """The last ``seq`` of each room."""
+        return await self._database.read(room_rows.head_seqs, room_ids)
+
     async def room_events(self, room_id: str, *, after_seq: int, before_seq: int) -> Sequence[RoomEvent]:
         """What a gateway missed, at most 1,000."""
         events = await self._database.read(

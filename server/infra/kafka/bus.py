@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError
 
 from server.infra.kafka.consumer import Consumer, GroupConsumer, PartitionReader
+from server.infra.kafka.topics import Layout, make_topics
 from server.kernel.bus import BusUnavailableError, Handler, Topic
 from server.kernel.tasks import TaskOwner
 
@@ -24,6 +25,10 @@ _START_TIMEOUT_S: Final = 30.0
 _STOP_TIMEOUT_S: Final = 15.0
 _BACK_OFF_S: Final = 0.05
 _RECORD_MAX_BYTES: Final = 1024 * 1024
+_WATCH_S: Final = 5.0
+_STALL_S: Final = 10.0
+_WATCH_TIMEOUT_S: Final = 20.0
+_REFUSALS_MAX: Final = 3
 
 
 class KafkaBus:
@@ -31,6 +36,8 @@ class KafkaBus:
 
     ``prefix`` keeps several servers apart on one cluster. Records are JSON: what is in Kafka is read by
     whoever looks. A record's partition follows from its key alone, as long as their count stays.
+
+    Every few seconds it looks whether the topics are there, and whether readers take what waits.
     """
 
     def __init__(
@@ -42,18 +49,25 @@ class KafkaBus:
         replication: int = 1,
         publish_timeout_s: float = 5.0,
         back_off_s: float = _BACK_OFF_S,
+        watch_s: float = _WATCH_S,
+        stall_s: float = _STALL_S,
     ) -> None:
         self._servers = servers
         self._prefix = prefix
-        self._partitions = partitions
-        self._replication = replication
+        self._layout = Layout(partitions=partitions, replication=replication)
         self._publish_timeout_s = publish_timeout_s
         self._back_off_s = back_off_s
-        self._topics: dict[str, Topic[Any]] = {}
+        self._watch_s = watch_s
+        self._stall_s = stall_s
+        self._topics: set[str] = set()
+        """All that was subscribed to or published on, with the prefix."""
         self._consumers: list[Consumer] = []
         self._counts: dict[str, int] = {}
+        self._tell_loss: list[Callable[[], None]] = []
         self._tasks = TaskOwner("kafka_bus")
         self._producer: AIOKafkaProducer | None = None
+        self._refusals = 0
+        """Of the producer, since it last published something."""
         self._encode = msgspec.json.Encoder().encode
 
     async def start(self) -> None:
@@ -64,15 +78,8 @@ class KafkaBus:
         """
         try:
             async with asyncio.timeout(_START_TIMEOUT_S):
-                await self._make_topics()
-                self._producer = AIOKafkaProducer(
-                    bootstrap_servers=self._servers,
-                    enable_idempotence=True,
-                    acks="all",
-                    max_request_size=_RECORD_MAX_BYTES,
-                    request_timeout_ms=round(self._publish_timeout_s * 1_000),
-                )
-                await self._producer.start()
+                await make_topics(self._servers, self._topics, self._layout)
+                self._producer = await self._new_producer()
                 for consumer in self._consumers:
                     await consumer.start(self._servers)
         except (KafkaError, OSError, TimeoutError) as problem:
@@ -80,6 +87,7 @@ class KafkaBus:
             raise BusUnavailableError(f"the event bus can't be reached: {problem}") from problem
         for consumer in self._consumers:
             self._tasks.spawn(consumer.run(), name=consumer.name)
+        self._tasks.spawn(self._watch(), name="watch")
 
     async def stop(self) -> None:
         """Let handlers finish the batch at hand, commit it, disconnect. What is queued stays."""
@@ -103,28 +111,56 @@ class KafkaBus:
         Raises:
             BusUnavailableError: not within the publish time-out, or stopped.
         """
-        await self._send(topic, zlib.crc32(key.encode()), payload)
+        await self.publish_to(topic, ((zlib.crc32(key.encode()), payload),))
 
-    async def publish_to(self, topic: Topic[T], partition: int, payload: T) -> None:
-        """Append to one partition, modulo their count."""
-        await self._send(topic, partition, payload)
-
-    async def broadcast(self, topic: Topic[T], payload: T) -> None:
-        """Append to every partition that the cluster has of the topic, at once."""
+    async def publish_to(self, topic: Topic[T], records: Sequence[tuple[int, T]]) -> None:
+        """Append to addressed partitions, modulo their count: sent in order, acknowledged together."""
         producer = self._producer
         if producer is None:
             raise BusUnavailableError("the server is stopping")
         name = f"{self._prefix}{topic.name}"
-        value = self._encode(payload)
+        encoded: dict[int, bytes] = {}
         try:
             async with asyncio.timeout(self._publish_timeout_s):
-                sent = [
-                    await producer.send(name, value, partition=partition)
-                    for partition in range(await self._count(producer, name))
-                ]
-                await asyncio.gather(*sent)
+                count = await self._count(producer, name)
+                sent = []
+                for number, payload in records:
+                    value = encoded.get(id(payload))
+                    if value is None:
+                        value = encoded[id(payload)] = self._encode(payload)
+                    sent.append(await producer.send(name, value, partition=number % count))
+                for acknowledged in sent:
+                    await acknowledged
         except (KafkaError, TimeoutError) as problem:
-            raise self._refused(name, problem) from problem
+            self._refusals += 1
+            # A topic that is made anew may have another number of partitions.
+            self._counts.pop(name, None)
+            log.warning("bus_refused", topic=name, reason=repr(problem))
+            raise BusUnavailableError from problem
+        self._refusals = 0
+
+    async def partitions(self, topic: Topic[T]) -> int:
+        """As the cluster has them.
+
+        Raises:
+            BusUnavailableError: it does not say.
+        """
+        producer = self._producer
+        if producer is None:
+            raise BusUnavailableError("the server is stopping")
+        try:
+            async with asyncio.timeout(self._publish_timeout_s):
+                return await self._count(producer, f"{self._prefix}{topic.name}")
+        except (KafkaError, OSError, TimeoutError) as problem:
+            raise BusUnavailableError from problem
+
+    def on_loss(self, tell: Callable[[], None]) -> None:
+        """Called after topics were made anew, or a reader was replaced."""
+        self._tell_loss.append(tell)
+
+    def lag(self) -> dict[str, int]:
+        """For each reader the records that wait for it, as of the last look."""
+        return {consumer.name: consumer.lag for consumer in self._consumers}
 
     def subscribe(self, topic: Topic[T], group: str, handler: Handler[T], *, max_batch: int = 256) -> None:
         """Consume as a member of ``group``; from the beginning, where the group is new."""
@@ -137,6 +173,7 @@ class KafkaBus:
                 group=f"{self._prefix}{topic.name}.{group}",
                 max_batch=max_batch,
                 back_off_s=self._back_off_s,
+                stall_s=self._stall_s,
             )
         )
 
@@ -149,60 +186,67 @@ class KafkaBus:
                 self._named(topic),
                 topic.payload,
                 handler,
-                partition=partition % self._partitions,
+                partition=partition % self._layout.partitions,
                 max_batch=max_batch,
                 back_off_s=self._back_off_s,
+                stall_s=self._stall_s,
             )
         )
 
     def _named(self, topic: Topic[Any]) -> str:
-        self._topics[topic.name] = topic
-        return f"{self._prefix}{topic.name}"
-
-    async def _send(self, topic: Topic[T], number: int, payload: T) -> None:
-        producer = self._producer
-        if producer is None:
-            raise BusUnavailableError("the server is stopping")
         name = f"{self._prefix}{topic.name}"
-        try:
-            async with asyncio.timeout(self._publish_timeout_s):
-                partition = number % await self._count(producer, name)
-                await producer.send_and_wait(name, self._encode(payload), partition=partition)
-        except (KafkaError, TimeoutError) as problem:
-            raise self._refused(name, problem) from problem
-
-    def _refused(self, name: str, problem: Exception) -> BusUnavailableError:
-        log.warning("bus_refused", topic=name, reason=repr(problem))
-        # A topic that was made anew may have another number of partitions.
-        self._counts.pop(name, None)
-        return BusUnavailableError()
+        self._topics.add(name)
+        return name
 
     async def _count(self, producer: AIOKafkaProducer, name: str) -> int:
         """Partitions of a topic: of the cluster's own, whatever this process would have made."""
         count = self._counts.get(name)
         if count is None:
+            self._topics.add(name)
+            await make_topics(self._servers, [name], self._layout)
             count = self._counts[name] = len(await producer.partitions_for(name))
         return count
 
-    async def _make_topics(self) -> None:
-        names = [f"{self._prefix}{name}" for name in self._topics]
-        if not names:
-            return
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._servers)
-        await admin.start()
+    async def _new_producer(self) -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._servers,
+            enable_idempotence=True,
+            acks="all",
+            max_request_size=_RECORD_MAX_BYTES,
+            request_timeout_ms=round(self._publish_timeout_s * 1_000),
+        )
         try:
-            wanted = [
-                NewTopic(name, num_partitions=self._partitions, replication_factor=self._replication)
-                for name in names
-            ]
-            _check(await admin.create_topics(wanted))
-        finally:
-            await admin.close()
+            await producer.start()
+        except BaseException:
+            await producer.stop()
+            raise
+        return producer
 
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(self._watch_s)
+            try:
+                async with asyncio.timeout(_WATCH_TIMEOUT_S):
+                    await self._look()
+            except (KafkaError, OSError, TimeoutError) as problem:
+                log.warning("bus_not_watched", reason=repr(problem))
 
-def _check(answer: Any) -> None:  # noqa: ANN401 - aiokafka's response
-    """Raises what the cluster refused; a topic that is there already is fine."""
-    for _, code, *_ in answer.topic_errors:
-        error = for_code(code)
-        if code and not issubclass(error, TopicAlreadyExistsError):
-            raise error
+    async def _look(self) -> None:
+        made = await make_topics(self._servers, self._topics, self._layout)
+        if made:
+            log.warning("bus_topics_made_again", topics=sorted(made))
+            self._counts.clear()
+        if self._refusals >= _REFUSALS_MAX:
+            await self._replace_producer()
+        took = [await consumer.look() for consumer in self._consumers]
+        if made or not all(took):
+            for tell in self._tell_loss:
+                tell()
+
+    async def _replace_producer(self) -> None:
+        """The cluster answers, and still nothing goes through this one."""
+        log.warning("bus_producer_replaced", refusals=self._refusals)
+        fresh = await self._new_producer()
+        old, self._producer, self._refusals = self._producer, fresh, 0
+        if old is not None:
+            await old.stop()

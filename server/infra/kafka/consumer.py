@@ -22,6 +22,8 @@ _BACK_OFF_MAX_S: Final = 5.0
 _SESSION_MS: Final = 6_000
 _HEARTBEAT_MS: Final = 2_000
 _FETCH_WAIT_MS: Final = 100
+_LOOK_TIMEOUT_S: Final = 3.0
+_REPLACE_TIMEOUT_S: Final = 20.0
 
 
 class Consumer:
@@ -35,16 +37,25 @@ class Consumer:
         *,
         max_batch: int,
         back_off_s: float,
+        stall_s: float,
     ) -> None:
         self.topic = topic
         self._handler = handler
         self._max_batch = max_batch
         self._back_off_s = back_off_s
+        self._stall_s = stall_s
         self._decoder = msgspec.json.Decoder(payload)
         self._client: AIOKafkaConsumer | None = None
+        self._servers = ""
         self._ending = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._handling = False
+        self._taken = 0
+        self._stuck: tuple[int, float] | None = None
+        self._renew = False
+        self.lag = 0
+        """Records that wait, as ``look`` last saw."""
 
     @property
     def name(self) -> str:
@@ -53,7 +64,39 @@ class Consumer:
 
     async def start(self, servers: str) -> None:
         """Connect; what is published from now on is seen."""
+        self._servers = servers
+        self._client = await self._connected()
+
+    async def _connected(self) -> AIOKafkaConsumer:
+        """A client that reads on from where this one is."""
         raise NotImplementedError
+
+    async def look(self) -> bool:
+        """How far behind it is; False where it took nothing for ``stall_s`` though something waits.
+
+        A client that stalled so (aiokafka #983, #1037) is replaced by ``run``.
+
+        Raises:
+            KafkaError, TimeoutError: the cluster does not say.
+        """
+        client = self._client
+        if client is None or not (partitions := list(client.assignment())):
+            self.lag = 0
+            return True
+        async with asyncio.timeout(_LOOK_TIMEOUT_S):
+            ends = await client.end_offsets(partitions)
+            behind = [ends[partition] - await client.position(partition) for partition in partitions]
+        self.lag = sum(max(0, one) for one in behind)
+        # Behind zero: the topic was made anew, and is shorter than what was read of it.
+        now = time.monotonic()
+        if not any(behind) or self._handling:
+            self._stuck = None
+        elif self._stuck is None or self._stuck[0] != self._taken:
+            self._stuck = (self._taken, now)
+        elif now - self._stuck[1] >= self._stall_s:
+            self._stuck, self._renew = None, True
+            return False
+        return True
 
     def end(self) -> None:
         """Take no further batch."""
@@ -72,12 +115,12 @@ class Consumer:
 
     async def run(self) -> None:
         """Batch after batch. While the cluster is away the client itself goes on trying."""
-        client = self._client
-        if client is None:
-            return
         self._idle.clear()
         try:
-            while not self._ending.is_set():
+            while not self._ending.is_set() and (client := self._client) is not None:
+                if self._renew:
+                    await self._replace(client)
+                    continue
                 try:
                     found = await client.getmany(timeout_ms=_POLL_MS, max_records=self._max_batch)
                 except KafkaError as problem:
@@ -85,6 +128,7 @@ class Consumer:
                     await asyncio.sleep(self._back_off_s)
                     continue
                 records = [record for batch in found.values() for record in batch]
+                self._taken += len(records)
                 if records and await self._handle(self._decoded(records)):
                     self._done(
                         {partition: batch[-1].offset + 1 for partition, batch in found.items() if batch}
@@ -92,6 +136,23 @@ class Consumer:
                 await self._commit(client)
         finally:
             self._idle.set()
+
+    async def _replace(self, stalled: AIOKafkaConsumer) -> None:
+        """A new client in place of one that takes nothing any more."""
+        log.warning("bus_reader_stalled", consumer=self.name, lag=self.lag)
+        try:
+            async with asyncio.timeout(_REPLACE_TIMEOUT_S):
+                fresh = await self._connected()
+        except (KafkaError, OSError, TimeoutError) as problem:
+            log.warning("bus_reader_not_replaced", consumer=self.name, reason=repr(problem))
+            await asyncio.sleep(self._back_off_s)
+            return
+        self._client, self._renew = fresh, False
+        try:
+            async with asyncio.timeout(_REPLACE_TIMEOUT_S):
+                await stalled.stop()
+        except (KafkaError, TimeoutError) as problem:
+            log.warning("bus_reader_not_stopped", consumer=self.name, reason=repr(problem))
 
     def _done(self, offsets: dict[TopicPartition, int]) -> None:
         """These were handled up to before the offsets."""
@@ -111,6 +172,13 @@ class Consumer:
 
     async def _handle(self, payloads: list[Any]) -> bool:
         """Until it is done; False where the end came before."""
+        self._handling = True
+        try:
+            return await self._tried(payloads)
+        finally:
+            self._handling = False
+
+    async def _tried(self, payloads: list[Any]) -> bool:
         attempt = 0
         while payloads:
             try:
@@ -151,10 +219,10 @@ class GroupConsumer(Consumer, ConsumerRebalanceListener):  # type: ignore[misc] 
     def name(self) -> str:
         return self._group
 
-    async def start(self, servers: str) -> None:
+    async def _connected(self) -> AIOKafkaConsumer:
         """Join the group; a new group begins with the first record."""
         client = AIOKafkaConsumer(
-            bootstrap_servers=servers,
+            bootstrap_servers=self._servers,
             group_id=self._group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -163,8 +231,8 @@ class GroupConsumer(Consumer, ConsumerRebalanceListener):  # type: ignore[misc] 
             fetch_max_wait_ms=_FETCH_WAIT_MS,
         )
         client.subscribe([self.topic], listener=self)
-        await client.start()
-        self._client = client
+        await _started(client)
+        return client
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Somebody else goes on with them: from behind what is done here."""
@@ -204,21 +272,40 @@ class PartitionReader(Consumer):
     ) -> None:
         super().__init__(topic, payload, handler, **more)
         self._partition = TopicPartition(topic, partition)
+        self._next: int | None = None
 
     @property
     def name(self) -> str:
         return f"{self.topic}[{self._partition.partition}]"
 
-    async def start(self, servers: str) -> None:
+    def _done(self, offsets: dict[TopicPartition, int]) -> None:
+        self._next = offsets.get(self._partition, self._next)
+
+    async def _connected(self) -> AIOKafkaConsumer:
         """Its position is known when this returns: nothing published later is missed."""
         client = AIOKafkaConsumer(
-            bootstrap_servers=servers,
+            bootstrap_servers=self._servers,
             enable_auto_commit=False,
-            auto_offset_reset="latest",
+            # Of a topic that was made anew every record is new.
+            auto_offset_reset="earliest",
             fetch_max_wait_ms=_FETCH_WAIT_MS,
         )
         client.assign([self._partition])
+        await _started(client)
+        if self._next is None:
+            await client.seek_to_end(self._partition)
+            self._next = await client.position(self._partition)
+        elif self._next <= (await client.end_offsets([self._partition]))[self._partition]:
+            client.seek(self._partition, self._next)
+        else:
+            await client.seek_to_beginning(self._partition)
+        return client
+
+
+async def _started(client: AIOKafkaConsumer) -> None:
+    try:
         await client.start()
-        self._client = client
-        await client.seek_to_end(self._partition)
-        await client.position(self._partition)
+    except BaseException:
+        # It has opened connections by then.
+        await client.stop()
+        raise

@@ -10,7 +10,7 @@ import asyncio
 import sys
 import zlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -87,24 +87,23 @@ class MemoryBus:
         elif not self._open:
             raise BusUnavailableError("the server is stopping")
 
-    async def publish_to(self, topic: Topic[T], partition: int, payload: T) -> None:
-        """Append to the queues of one partition, modulo their count."""
+    async def publish_to(self, topic: Topic[T], records: Sequence[tuple[int, T]]) -> None:
+        """Append to the queues of the partitions, modulo their count."""
         state = self._topics.get(topic.name)
-        if state is not None:
+        if state is None:
+            if not self._open:
+                raise BusUnavailableError("the server is stopping")
+            return
+        for partition, payload in records:
             await self._append(state.targets(partition % self._partitions), payload)
-        elif not self._open:
-            raise BusUnavailableError("the server is stopping")
 
-    async def broadcast(self, topic: Topic[T], payload: T) -> None:
-        """Append to the queues of all partitions, once each."""
-        state = self._topics.get(topic.name)
-        if state is not None:
-            everyone = dict.fromkeys(
-                target for partition in range(self._partitions) for target in state.targets(partition)
-            )
-            await self._append(tuple(everyone), payload)
-        elif not self._open:
-            raise BusUnavailableError("the server is stopping")
+    async def partitions(self, topic: Topic[T]) -> int:
+        """The same for all topics."""
+        del topic
+        return self._partitions
+
+    def on_loss(self, tell: Callable[[], None]) -> None:
+        """Nothing is lost within a process."""
 
     def subscribe(self, topic: Topic[T], group: str, handler: Handler[T], *, max_batch: int = 256) -> None:
         """Consume as a member of ``group``; members share the partitions."""

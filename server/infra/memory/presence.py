@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
+from server.kernel.presence import Routes
+
 
 class MemoryPresence:
     """Sets in memory, keyed as Redis would key them."""
@@ -16,6 +18,11 @@ class MemoryPresence:
         self._sessions: defaultdict[str, Counter[tuple[str, int]]] = defaultdict(Counter)
         self._rooms: defaultdict[str, set[int]] = defaultdict(set)
         self._users: defaultdict[str, set[int]] = defaultdict(set)
+
+    @property
+    def reliable(self) -> bool:
+        """Always."""
+        return True
 
     async def start(self) -> None:
         """Nothing to connect to."""
@@ -59,10 +66,8 @@ class MemoryPresence:
                     if not gateways:
                         del table[key]
 
-    async def gateways_of_rooms(self, room_ids: Sequence[str]) -> dict[str, set[int]]:
-        """Routes of rooms; those with none are left out."""
-        return {room_id: set(self._rooms[room_id]) for room_id in room_ids if room_id in self._rooms}
-
-    async def gateways_of_users(self, user_ids: Sequence[str]) -> dict[str, set[int]]:
-        """Routes of users; those with none are left out."""
-        return {user_id: set(self._users[user_id]) for user_id in user_ids if user_id in self._users}
+    async def routes(self, room_ids: Sequence[str], user_ids: Sequence[str]) -> Routes:
+        """Of rooms and users; those with none are left out."""
+        found = {room_id: set(self._rooms[room_id]) for room_id in room_ids if room_id in self._rooms}
+        found.update({user_id: set(self._users[user_id]) for user_id in user_ids if user_id in self._users})
+        return found

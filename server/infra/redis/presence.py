@@ -1,4 +1,9 @@
-"""``Presence`` in Redis: a sorted set a user or room, its members scored by when they end."""
+"""``Presence`` in Redis: a sorted set a user or room, its members scored by when they end.
+
+``routes:epoch`` tells since when the routes are there. Where it is missing Redis was emptied; until two
+refresh periods later some process may not have written its routes again, and none of them is relied on.
+Times are Redis's own, whatever the clocks of the processes say.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,7 @@ import redis.asyncio as redis
 import structlog
 
 from server.infra.redis.connection import RedisUnavailableError, in_words
-from server.kernel.presence import PRESENCE_TTL_MS
+from server.kernel.presence import PRESENCE_TTL_MS, Routes
 from server.kernel.tasks import TaskOwner
 
 log: Final = structlog.get_logger(__name__)
@@ -20,8 +25,10 @@ _SESSIONS: Final = "parley:sessions:"
 _ROOMS: Final = "parley:rooms:"
 _USERS: Final = "parley:users:"
 _AT_ONCE: Final = 500
+_EPOCH: Final = "parley:routes:epoch"
 _REFRESH_MS: Final = 4_000
-"""Routes of an emptied Redis are back before a client would notice (5 s)."""
+_AWAY_S: Final = 1.0
+"""After a look-up that failed Redis is not asked for so long: messages do not wait for it."""
 
 
 class RedisPresence:
@@ -36,6 +43,15 @@ class RedisPresence:
         self._tasks = TaskOwner("redis_presence")
         self._mine: dict[tuple[str, str], None] = {}
         """Key and member of everything that was added and not removed."""
+        self._unwritten = False
+        self._away_until = 0.0
+        self._ahead_ms = 0
+        """Of Redis's clock before this machine's."""
+
+    @property
+    def reliable(self) -> bool:
+        """Whether Redis has all that was added here."""
+        return not self._unwritten
 
     async def start(self) -> None:
         """Connect.
@@ -44,15 +60,14 @@ class RedisPresence:
             RedisUnavailableError: it does not answer.
         """
         async with in_words():
-            await self._client.ping()
+            await self._set_clock()
         self._tasks.spawn(self._keep_fresh(), name="refresh")
 
     async def stop(self) -> None:
         """Take back what is left of this process."""
         await self._tasks.close()
         left, self._mine = list(self._mine), {}
-        async with in_words():
-            await self._remove(left)
+        await self._drop(left)
 
     async def _keep_fresh(self) -> None:
         """Before anything of this process expires, and after it was lost."""
@@ -60,9 +75,13 @@ class RedisPresence:
             await asyncio.sleep(self._refresh_s)
             try:
                 async with in_words():
+                    await self._set_clock()
                     await self._add(list(self._mine))
             except RedisUnavailableError as problem:
+                self._unwritten = True
                 log.warning("presence_not_refreshed", reason=problem.message)
+            else:
+                self._unwritten = False
 
     async def add_session(self, user_id: str, device_id: str, gateway: int) -> None:
         """Also refreshes."""
@@ -74,8 +93,15 @@ class RedisPresence:
 
     async def online(self, user_ids: Sequence[str]) -> set[str]:
         """Those with a session that has not ended."""
-        found = await self._members(_SESSIONS, user_ids)
-        return {user_id for user_id, members in found.items() if members}
+        if not user_ids:
+            return set()
+        now = self._now_ms()
+        async with in_words():
+            pipe: Any = self._client.pipeline(transaction=False)
+            for user_id in user_ids:
+                pipe.zcount(f"{_SESSIONS}{user_id}", now, "+inf")
+            counts: list[int] = await pipe.execute()
+        return {user_id for user_id, count in zip(user_ids, counts, strict=True) if count}
 
     async def add_routes(self, gateway: int, room_ids: Iterable[str], user_ids: Iterable[str]) -> None:
         """Also refreshes."""
@@ -85,27 +111,62 @@ class RedisPresence:
         """Unknown ones are ignored."""
         await self._drop(_routes(gateway, room_ids, user_ids))
 
-    async def gateways_of_rooms(self, room_ids: Sequence[str]) -> dict[str, set[int]]:
-        """Rooms with none are left out."""
-        return _numbers(await self._members(_ROOMS, room_ids))
-
-    async def gateways_of_users(self, user_ids: Sequence[str]) -> dict[str, set[int]]:
-        """Users with none are left out."""
-        return _numbers(await self._members(_USERS, user_ids))
+    async def routes(self, room_ids: Sequence[str], user_ids: Sequence[str]) -> Routes | None:
+        """None while Redis is away, and until two refresh periods after it was emptied."""
+        if time.monotonic() < self._away_until:
+            return None
+        now = self._now_ms()
+        try:
+            async with in_words():
+                pipe: Any = self._client.pipeline(transaction=False)
+                # It stays what it was where it is there.
+                pipe.set(_EPOCH, now, nx=True)
+                pipe.get(_EPOCH)
+                for prefix, ids in ((_ROOMS, room_ids), (_USERS, user_ids)):
+                    for one in ids:
+                        pipe.zrangebyscore(f"{prefix}{one}", now, "+inf")
+                _, epoch, *found = await pipe.execute()
+        except RedisUnavailableError as problem:
+            self._away_until = time.monotonic() + _AWAY_S
+            log.warning("routes_not_read", reason=problem.message)
+            return None
+        if now - int(epoch) < 2 * self._refresh_s * 1_000:
+            return None
+        return {
+            one: {int(member) for member in members}
+            for one, members in zip([*room_ids, *user_ids], found, strict=True)
+            if members
+        }
 
     async def _put(self, entries: list[tuple[str, str]]) -> None:
         self._mine.update(dict.fromkeys(entries))
-        async with in_words():
-            await self._add(entries)
+        try:
+            async with in_words():
+                await self._add(entries)
+        except RedisUnavailableError as problem:
+            # The next refresh writes them; until then this process looks into the database.
+            self._unwritten = True
+            log.warning("presence_not_written", reason=problem.message)
 
     async def _drop(self, entries: list[tuple[str, str]]) -> None:
         for entry in entries:
             self._mine.pop(entry, None)
-        async with in_words():
-            await self._remove(entries)
+        try:
+            async with in_words():
+                await self._remove(entries)
+        except RedisUnavailableError as problem:
+            # They end by themselves.
+            log.warning("presence_not_taken_back", reason=problem.message)
+
+    def _now_ms(self) -> int:
+        return time.time_ns() // 1_000_000 + self._ahead_ms
+
+    async def _set_clock(self) -> None:
+        seconds, micros = await self._client.time()
+        self._ahead_ms = int(seconds) * 1_000 + int(micros) // 1_000 - time.time_ns() // 1_000_000
 
     async def _add(self, entries: list[tuple[str, str]]) -> None:
-        ends = time.time_ns() // 1_000_000 + self._ttl_ms
+        ends = self._now_ms() + self._ttl_ms
         for at in range(0, len(entries), _AT_ONCE):
             # No transaction: the keys of a batch lie on several nodes of a cluster.
             pipe = self._client.pipeline(transaction=False)
@@ -121,23 +182,8 @@ class RedisPresence:
                 pipe.zrem(key, member)
             await pipe.execute()
 
-    async def _members(self, prefix: str, ids: Sequence[str]) -> dict[str, list[str]]:
-        if not ids:
-            return {}
-        now = time.time_ns() // 1_000_000
-        async with in_words():
-            pipe: Any = self._client.pipeline(transaction=False)
-            for one in ids:
-                pipe.zrangebyscore(f"{prefix}{one}", now, "+inf")
-            found: list[list[str]] = await pipe.execute()
-        return dict(zip(ids, found, strict=True))
-
 
 def _routes(gateway: int, room_ids: Iterable[str], user_ids: Iterable[str]) -> list[tuple[str, str]]:
     member = str(gateway)
     rooms = [(f"{_ROOMS}{room_id}", member) for room_id in room_ids]
     return rooms + [(f"{_USERS}{user_id}", member) for user_id in user_ids]
-
-
-def _numbers(found: dict[str, list[str]]) -> dict[str, set[int]]:
-    return {one: {int(member) for member in members} for one, members in found.items() if members}

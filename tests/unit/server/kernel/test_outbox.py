@@ -34,9 +34,9 @@ class World:
         self.facts: list[int] = []
         self.delivered: list[Delivery] = []
         self.refusals = 0
-        self.bus.subscribe(FACTS, "test", self._take)
+        self.bus.read_partition(FACTS, 3, self._take)
 
-    def relay(self, deliver: Callable[[Delivery], Awaitable[None]] | None = None) -> OutboxRelay:
+    def relay(self, deliver: Callable[[Sequence[Delivery]], Awaitable[None]] | None = None) -> OutboxRelay:
         return OutboxRelay(
             database=self.database, bus=self.bus, deliver=deliver or self._deliver, broadcasts=[FACTS]
         )
@@ -47,11 +47,11 @@ class World:
     async def _take(self, facts: Sequence[Fact]) -> None:
         self.facts += [fact.n for fact in facts]
 
-    async def _deliver(self, delivery: Delivery) -> None:
+    async def _deliver(self, deliveries: Sequence[Delivery]) -> None:
         if self.refusals:
             self.refusals -= 1
             raise BusUnavailableError
-        self.delivered.append(delivery)
+        self.delivered += deliveries
 
 
 async def _count(tx: Tx) -> Sequence[int]:
@@ -148,7 +148,8 @@ async def test_rows_published_before_one_that_fails_are_not_published_again(
     deliveries = [_delivery(n) for n in range(1, 4)]
     seen: list[Delivery] = []
 
-    async def second_fails_once(delivery: Delivery) -> None:
+    async def second_fails_once(some: Sequence[Delivery]) -> None:
+        (delivery,) = some
         if delivery == deliveries[1] and seen.count(delivery) == 0 and len(seen) == 1:
             seen.append(delivery)
             raise BusUnavailableError
@@ -168,7 +169,7 @@ async def test_a_bug_in_delivering_does_not_end_the_relay(
     expect_log("outbox_failed")
     calls = 0
 
-    async def broken_once(delivery: Delivery) -> None:
+    async def broken_once(_: Sequence[Delivery]) -> None:
         nonlocal calls
         calls += 1
         if calls == 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -264,7 +264,7 @@ async def test_a_crash_between_commit_and_publishing_loses_nothing(
     mira, dario, room = pair
     batch = [chat.send(mira, room, "one"), chat.send(dario, room, "two")]
 
-    async def broken(_: Delivery) -> None:
+    async def broken(_: Sequence[Delivery]) -> None:
         raise BusUnavailableError
 
     crashed = CommitService(database=chat.database, clock=chat.clock, deliver=broken)
@@ -272,8 +272,8 @@ async def test_a_crash_between_commit_and_publishing_loses_nothing(
         await crashed.handle(batch)
     told: list[Delivery] = []
 
-    async def record(delivery: Delivery) -> None:
-        told.append(delivery)
+    async def record(deliveries: Sequence[Delivery]) -> None:
+        told.extend(deliveries)
 
     await CommitService(database=chat.database, clock=chat.clock, deliver=record).handle(batch)
     answered = {d.origin: d.pushes for d in told if isinstance(d, Answers)}

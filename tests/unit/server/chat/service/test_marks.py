@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from common.ids import new_id
@@ -25,8 +27,8 @@ class _Told:
             database=chat.database, accounts=AccountStream(), deliver=self._take, pace_s=0
         )
 
-    async def _take(self, delivery: Delivery) -> None:
-        self.deliveries.append(delivery)
+    async def _take(self, deliveries: Sequence[Delivery]) -> None:
+        self.deliveries += deliveries
 
     async def receipt(self, user: str, room: str, delivered: int = 0, read: int = 0) -> list[Delivery]:
         self.deliveries = []

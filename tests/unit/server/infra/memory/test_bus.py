@@ -109,5 +109,5 @@ async def test_publishing_where_nobody_reads_is_nothing() -> None:
     bus = MemoryBus()
     await bus.start()
     await bus.publish(WORDS, "k", "word")
-    await bus.publish_to(WORDS, 7, "word")
+    await bus.publish_to(WORDS, [(7, "word")])
     await bus.stop()

@@ -1,0 +1,71 @@
+"""Makes the topics that are missing; those that are there stay as an operator has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+_RETENTION_MS: Final = 24 * 3_600_000
+"""The database has everything; a day is enough for who was away."""
+_SAFE_COPIES: Final = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Of a topic that is made."""
+
+    partitions: int
+    replication: int
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """As Kafka names them; with ``acks=all`` a record lies on so many brokers as are in sync at least."""
+        return {
+            "retention.ms": str(_RETENTION_MS),
+            "min.insync.replicas": str(min(self.replication, _SAFE_COPIES)),
+        }
+
+
+async def make_topics(servers: str, names: Iterable[str], layout: Layout) -> set[str]:
+    """Those that were made.
+
+    Raises:
+        KafkaError, OSError: the cluster does not answer, or refuses.
+    """
+    wanted = set(names)
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+    try:
+        await admin.start()
+        missing = wanted - set(await admin.list_topics())
+        if not missing:
+            return set()
+        answer = await admin.create_topics(
+            [
+                NewTopic(
+                    name,
+                    num_partitions=layout.partitions,
+                    replication_factor=layout.replication,
+                    topic_configs=layout.settings,
+                )
+                for name in sorted(missing)
+            ]
+        )
+        return {name for name in missing if name not in _refused(answer)}
+    finally:
+        await admin.close()
+
+
+def _refused(answer: Any) -> set[str]:  # noqa: ANN401 - aiokafka's response
+    """Topics that another process made just now; raises what else the cluster refused."""
+    there = set()
+    for name, code, *_ in answer.topic_errors:
+        error = for_code(code)
+        if code and not issubclass(error, TopicAlreadyExistsError):
+            raise error
+        if code:
+            there.add(name)
+    return there

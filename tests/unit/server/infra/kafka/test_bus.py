@@ -1,0 +1,153 @@
+"""What a Kafka cluster may do to a bus that runs: lose its topics, stall a reader."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import Any, Final
+
+import msgspec
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.structs import ConsumerRecord, TopicPartition
+
+from common.ids import new_id
+from server.infra.kafka.bus import KafkaBus
+from server.kernel.bus import BusUnavailableError, Topic
+from tests.support.services import services
+from tests.support.wait import until
+
+PATIENCE_S: Final = 60.0
+
+
+class Note(msgspec.Struct, frozen=True):
+    n: int
+
+
+NOTES: Final = Topic("test.notes", Note)
+
+
+class Collector:
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+
+    async def __call__(self, notes: Sequence[Note]) -> None:
+        self.seen += [note.n for note in notes]
+
+
+@pytest.fixture
+async def bus(quiet_kafka: None) -> AsyncIterator[KafkaBus]:
+    opened = KafkaBus(
+        services().url("kafka"),
+        prefix=f"{new_id()}.",
+        partitions=2,
+        publish_timeout_s=2.0,
+        back_off_s=0.01,
+        watch_s=0.2,
+        stall_s=2.0,
+    )
+    yield opened
+    await opened.stop()
+
+
+async def published(bus: KafkaBus, n: int) -> None:
+    """Tried again as a client would; both ways."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                await bus.publish(NOTES, "key", Note(n))
+                await bus.publish_to(NOTES, [(1, Note(n))])
+            except BusUnavailableError:
+                await asyncio.sleep(0.05)
+            else:
+                return
+
+
+@pytest.fixture
+def quiet_bus() -> Iterator[None]:
+    """Which warnings the loss of a topic brings depends on what is under way at that moment."""
+    logger = logging.getLogger("server.infra.kafka")
+    logger.setLevel(logging.ERROR)
+    yield
+    logger.setLevel(logging.NOTSET)
+
+
+async def test_topics_that_were_deleted_are_made_again_and_read_on(bus: KafkaBus, quiet_bus: None) -> None:
+    group, reader, losses = Collector(), Collector(), []
+    bus.subscribe(NOTES, "group", group)
+    bus.read_partition(NOTES, 1, reader)
+    bus.on_loss(lambda: losses.append(1))
+    await bus.start()
+    for n in range(20):
+        await published(bus, n)
+    await until(lambda: {*range(20)} <= {*group.seen} & {*reader.seen}, timeout_s=PATIENCE_S)
+    admin = AIOKafkaAdminClient(bootstrap_servers=services().url("kafka"))
+    await admin.start()
+    await admin.delete_topics([name for name in await admin.list_topics() if name.endswith(NOTES.name)])
+    await admin.close()
+    await until(lambda: losses, timeout_s=PATIENCE_S)
+    # Fewer than before: their places lie before those that were read.
+    await published(bus, 100)
+    await published(bus, 101)
+    await until(lambda: {100, 101} <= {*group.seen} & {*reader.seen}, timeout_s=PATIENCE_S)
+    assert reader.seen.index(100) < reader.seen.index(101)
+
+
+async def test_a_reader_that_takes_nothing_is_replaced_and_misses_nothing(
+    bus: KafkaBus, expect_log: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expect_log("bus_reader_stalled")
+    reader, losses = Collector(), []
+    bus.read_partition(NOTES, 1, reader)
+    bus.on_loss(lambda: losses.append(1))
+    await bus.start()
+    await published(bus, 1)
+    await until(lambda: reader.seen)
+    (consumer,) = bus._consumers
+    stalled: Any = consumer._client
+
+    async def nothing(**_: Any) -> dict[TopicPartition, list[ConsumerRecord]]:
+        await asyncio.sleep(0.01)
+        return {}
+
+    monkeypatch.setattr(stalled, "getmany", nothing)
+    before = len(reader.seen)
+    for n in (2, 3, 4):
+        await bus.publish_to(NOTES, [(1, Note(n))])
+    await until(lambda: len(reader.seen) >= before + 3, timeout_s=PATIENCE_S)
+    assert reader.seen[-3:] == [2, 3, 4]
+    assert consumer._client is not stalled
+    assert losses
+
+
+async def test_it_tells_how_far_behind_its_readers_are(bus: KafkaBus) -> None:
+    gate = asyncio.Event()
+
+    async def slow(_: Sequence[Note]) -> None:
+        await gate.wait()
+
+    bus.subscribe(NOTES, "group", slow, max_batch=1)
+    await bus.start()
+    for n in range(5):
+        await bus.publish(NOTES, "key", Note(n))
+    await until(lambda: sum(bus.lag().values()) >= 3, timeout_s=PATIENCE_S)
+    gate.set()
+    await until(lambda: sum(bus.lag().values()) == 0, timeout_s=PATIENCE_S)
+
+
+async def test_a_producer_through_which_nothing_goes_is_replaced(
+    bus: KafkaBus, expect_log: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expect_log("bus_refused")
+    expect_log("bus_producer_replaced")
+    await bus.start()
+    await published(bus, 1)
+    broken: Any = bus._producer
+
+    async def never(*_: Any, **__: Any) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(broken, "send", never)
+    await published(bus, 2)
+    assert bus._producer is not broken

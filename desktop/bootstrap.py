@@ -15,7 +15,7 @@ from desktop.services.host import DEFAULT_PORT, EVERYWHERE, HostedServer, HostSe
 from desktop.services.state import ServiceError
 from desktop.storage.profile import Profile
 from desktop.ui import fonts
-from desktop.ui.theme import THEME_SETTING, Theme, apply, chosen_theme, tokens_of
+from desktop.ui.theme import dress
 from desktop.views.conversation.markdown import warm_up
 from desktop.views.window import MainWindow
 
@@ -45,18 +45,13 @@ class Desktop:
         app = QApplication.instance()
         if isinstance(app, QApplication):
             fonts.load(app)
-            self._dress(app)
-            app.styleHints().colorSchemeChanged.connect(lambda: self._dress(app))
+            dress(app, self._profile)
+            app.styleHints().colorSchemeChanged.connect(lambda: dress(app, self._profile))
         self.window = MainWindow(
             accounts=self.accounts, host=self.host, settings=self._profile, tasks=self._tasks
         )
         self.window.show()
         return self.window
-
-    def _dress(self, app: QApplication) -> None:
-        """As the person chose, or as the system does."""
-        theme = chosen_theme(self._profile.setting(THEME_SETTING, str, Theme.SYSTEM))
-        apply(app, tokens_of(theme))
 
     async def run(self) -> None:
         """Open what the profile knows and start the server that it hosts."""

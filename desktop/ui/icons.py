@@ -13,9 +13,13 @@ from desktop.ui.resources import resource
 SIZE: Final = 18
 
 
-def icon(name: str, colour: str, *, disabled: str | None = None) -> QIcon:
-    """The icon ``name`` in ``colour`` (``#RRGGBB``)."""
-    return QIcon(_Engine(name, colour, disabled or colour))
+_ALONG: Final = frozenset({"arrow-left", "chevron-right", "log-out", "panel-right", "reply"})
+"""Those that point along the line: mirrored where it runs right to left."""
+
+
+def icon(name: str, colour: str, *, disabled: str | None = None, turned: bool = False) -> QIcon:
+    """The icon ``name`` in ``colour`` (``#RRGGBB``); ``turned`` where lines run right to left."""
+    return QIcon(_Engine(name, colour, disabled or colour, turned=turned and name in _ALONG))
 
 
 def paint_icon(painter: QPainter, rect: QRectF, name: str, colour: str) -> None:
@@ -34,15 +38,22 @@ def _svg(name: str) -> bytes:
 class _Engine(QIconEngine):
     """Draws at the size and scale that is asked for, not at one that was stored."""
 
-    def __init__(self, name: str, colour: str, disabled: str) -> None:
+    def __init__(self, name: str, colour: str, disabled: str, *, turned: bool) -> None:
         super().__init__()
         self._name = name
         self._colour = colour
         self._disabled = disabled
+        self._turned = turned
 
     def paint(self, painter: QPainter, rect: object, mode: QIcon.Mode, state: QIcon.State) -> None:
         colour = self._disabled if mode is QIcon.Mode.Disabled else self._colour
-        paint_icon(painter, QRectF(rect), self._name, colour)  # type: ignore[call-overload]  # a QRect by Qt's own contract
+        spot = QRectF(rect)  # type: ignore[call-overload]  # a QRect by Qt's own contract
+        painter.save()
+        if self._turned:
+            painter.translate(2 * spot.center().x(), 0)
+            painter.scale(-1, 1)
+        paint_icon(painter, spot, self._name, colour)
+        painter.restore()
 
     def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
         pixmap = QPixmap(size)
@@ -53,4 +64,4 @@ class _Engine(QIconEngine):
         return pixmap
 
     def clone(self) -> QIconEngine:
-        return _Engine(self._name, self._colour, self._disabled)
+        return _Engine(self._name, self._colour, self._disabled, turned=self._turned)

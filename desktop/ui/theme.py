@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
-from desktop.ui.fonts import BODY_PX
+from desktop.ui import fonts
+from desktop.ui.fonts import BODY_PX, px
 from desktop.ui.resources import resource
 from desktop.ui.tokens import CONTRAST, DARK, LIGHT, RADIUS_BUBBLE, RADIUS_CONTROL, Tokens
 
 _PROPERTY: Final = "parley_tokens"
 THEME_SETTING: Final = "theme"
 """Where the choice is kept in the profile's settings."""
+TEXT_SETTING: Final = "text_percent"
+"""The size of text there; 0 follows the system."""
+TEXT_PERCENTS: Final = (100, 125, 150, 175, 200)
+_TEXT_SIZES: Final = re.compile(r"\b(font-size|min-height): (\d\d+)px")
+_T = TypeVar("_T")
+
+
+class Kept(Protocol):
+    """What was chosen and kept."""
+
+    def setting(self, name: str, kind: type[_T], default: _T) -> _T: ...
 
 
 class Theme(StrEnum):
@@ -51,6 +64,13 @@ def tokens() -> Tokens:
     return found if isinstance(found, Tokens) else LIGHT
 
 
+def dress(app: QApplication, kept: Kept) -> None:
+    """As the person chose, or as the system does: colours and the size of text."""
+    percent = kept.setting(TEXT_SETTING, int, 0)
+    fonts.dress(app, percent / 100 if percent in TEXT_PERCENTS else fonts.system_scale())
+    apply(app, tokens_of(chosen_theme(kept.setting(THEME_SETTING, str, Theme.SYSTEM))))
+
+
 def apply(app: QApplication, tokens: Tokens) -> None:
     """Make every window of the program look like ``tokens``."""
     app.setProperty(_PROPERTY, tokens)
@@ -72,7 +92,8 @@ def apply(app: QApplication, tokens: Tokens) -> None:
 
 
 def _sheet(t: Tokens) -> str:
-    return _ground(t) + _words(t) + _controls(t) + _lists(t)
+    sheet = _ground(t) + _words(t) + _controls(t) + _lists(t)
+    return _TEXT_SIZES.sub(lambda found: f"{found[1]}: {px(int(found[2]))}px", sheet)
 
 
 def _ground(t: Tokens) -> str:
@@ -83,6 +104,7 @@ def _ground(t: Tokens) -> str:
     QWidget#rail {{ background: {t.background}; border-right: 1px solid {t.line}; }}
     QWidget#header {{ background: {t.side}; border-bottom: 1px solid {t.line}; }}
     QFrame#panel {{ background: {t.surface}; border: 1px solid {t.line}; border-radius: {RADIUS_BUBBLE}px; }}
+    QFrame#popup {{ background: {t.surface}; border: 1px solid {t.line}; }}
     QFrame#panel[flat="true"] {{ border: none; border-radius: 0; }}
     QFrame#card {{ background: {t.field}; border: 1px solid {t.line}; border-radius: {RADIUS_CONTROL}px; }}
     QFrame#hoverBar {{ background: {t.surface}; border: 1px solid {t.line}; border-radius: 8px; }}
@@ -118,11 +140,12 @@ def _words(t: Tokens) -> str:
 def _controls(t: Tokens) -> str:
     return f"""
     QLineEdit {{ background: {t.surface}; border: 1px solid {t.line}; border-radius: {RADIUS_CONTROL}px;
-        padding: 0 12px; min-height: 38px; selection-background-color: {t.accent};
+        padding: 0 12px; min-height: 38px; placeholder-text-color: {t.muted};
+        selection-background-color: {t.accent};
         selection-color: {t.on_accent}; }}
     QLineEdit:focus, QPlainTextEdit:focus {{ border: 1px solid {t.accent}; }}
     QPlainTextEdit {{ background: {t.surface}; border: 1px solid {t.line};
-        border-radius: {RADIUS_BUBBLE}px; padding: 8px; }}
+        placeholder-text-color: {t.muted}; border-radius: {RADIUS_BUBBLE}px; padding: 8px; }}
     QFrame#composerBox {{ background: {t.surface}; border: 1px solid {t.line};
         border-radius: {RADIUS_BUBBLE}px; }}
     QFrame#composerBox[focused="true"] {{ border: 1px solid {t.accent}; }}
@@ -130,7 +153,7 @@ def _controls(t: Tokens) -> str:
         padding: 0; }}
     QToolButton#send {{ background: {t.accent}; border: 1px solid {t.accent}; border-radius: 10px; }}
     QToolButton#send:focus {{ border: 2px solid {t.text}; }}
-    QToolButton#send:disabled {{ background: {t.field}; border-color: {t.field}; }}
+    QToolButton#send:disabled {{ background: {t.field}; border-color: {t.line if t.outlined else t.field}; }}
     QPushButton {{ border: 1px solid {t.line}; border-radius: {RADIUS_CONTROL}px; min-height: 38px;
         padding: 0 14px; font-weight: 600; background: transparent; }}
     QPushButton:hover {{ background: {t.hover}; }}
@@ -141,11 +164,11 @@ def _controls(t: Tokens) -> str:
     QPushButton#danger {{ color: {t.danger}; }}
     QPushButton#danger:focus {{ border: 1px solid {t.danger}; }}
     QPushButton:disabled {{ color: {t.muted}; }}
-    QPushButton#link {{ border: none; color: {t.accent}; min-height: 24px; padding: 0 2px; font-size: 13px;
+    QPushButton#link {{ border: none; color: {t.accent}; min-height: 24px; padding: 0; font-size: 13px;
         background: transparent; text-align: left; }}
     QPushButton#link:hover, QPushButton#link:focus {{ text-decoration: underline; }}
-    QPushButton#jump {{ background: {t.field}; border: 1px solid {t.field}; color: {t.muted};
-        font-weight: 400; text-align: left; padding: 0 12px; min-height: 34px; }}
+    QPushButton#jump {{ background: {t.field}; border: 1px solid {t.line if t.outlined else t.field};
+        color: {t.muted}; font-weight: 400; text-align: left; padding: 0 12px; min-height: 34px; }}
     QPushButton#jump:focus {{ border: 1px solid {t.accent}; }}
     QToolButton#icon {{ border: 1px solid transparent; border-radius: 8px; background: transparent; }}
     QToolButton#icon:hover, QToolButton#icon:checked {{ background: {t.hover}; }}
@@ -153,30 +176,41 @@ def _controls(t: Tokens) -> str:
     QToolButton#icon::menu-indicator {{ image: none; }}
     QCheckBox, QRadioButton {{ spacing: 8px; min-height: 28px; }}
     QCheckBox:focus, QRadioButton:focus {{ color: {t.accent}; }}
-    QCheckBox::indicator, QRadioButton::indicator {{ width: 16px; height: 16px; border: 1px solid {t.muted};
+    QCheckBox::indicator, QRadioButton::indicator {{ width: {px(16)}px; height: {px(16)}px;
+        border: 1px solid {t.muted};
         background: {t.surface}; }}
     QCheckBox::indicator {{ border-radius: 4px; }}
-    QRadioButton::indicator {{ border-radius: 9px; }}
-    QRadioButton::indicator:checked {{ width: 8px; height: 8px; border: 5px solid {t.accent}; }}
+    QRadioButton::indicator {{ border-radius: {px(16) // 2 + 1}px; }}
+    QRadioButton::indicator:checked {{ width: {px(16) - 8}px; height: {px(16) - 8}px;
+        border: 5px solid {t.accent}; }}
     QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent};
-        image: url("{_tick(t)}"); }}
+        image: url("{_picture("ticks", t)}"); }}
     QComboBox {{ background: {t.surface}; border: 1px solid {t.line}; border-radius: {RADIUS_CONTROL}px;
         padding: 0 12px; min-height: 34px; }}
+    QComboBox::drop-down {{ border: none; width: {px(30)}px; }}
+    QComboBox::down-arrow {{ image: url("{_picture("chevrons", t)}");
+        width: {px(16)}px; height: {px(16)}px; }}
     QComboBox:focus {{ border: 1px solid {t.accent}; }}
     QComboBox QAbstractItemView {{ background: {t.surface}; selection-background-color: {t.selection};
         selection-color: {t.text}; border: 1px solid {t.line}; }}
     """
 
 
-def _tick(t: Tokens) -> str:
-    """The tick of a check box: a style sheet can't colour a picture, so there is one a theme."""
+def _picture(folder: str, t: Tokens) -> str:
+    """A small picture of a control: a style sheet can't colour one, so there is one a theme."""
     name = {id(DARK): "dark", id(CONTRAST): "contrast"}.get(id(t), "light")
-    return resource("icons", "ticks", f"{name}.svg").as_posix()
+    return resource("icons", folder, f"{name}.svg").as_posix()
 
 
 def _lists(t: Tokens) -> str:
     return f"""
     QListView {{ border: none; background: transparent; outline: none; }}
+    QListView#completions {{ background: {t.surface}; border: 1px solid {t.line};
+        border-radius: {RADIUS_CONTROL}px; }}
+    QListView#emoji {{ font-size: 22px; }}
+    QListView#emoji::item:selected {{ background: {t.selection}; border: 1px solid {t.accent};
+        border-radius: 6px; }}
+    QListView#emoji::item:hover {{ background: {t.hover}; border-radius: 6px; }}
     QMenu {{ background: {t.surface}; border: 1px solid {t.line}; padding: 4px; }}
     QMenu::item {{ padding: 6px 20px 6px 12px; border-radius: 6px; }}
     QMenu::item:selected {{ background: {t.selection}; }}

@@ -34,6 +34,10 @@ class Tokens:
     field: str
     """Of a field that lies on the side."""
     hover: str
+    least: float = _AA
+    """Contrast of text with its ground, WCAG."""
+    outlined: bool = False
+    """What is chosen or one's own has an outline, where its ground alone is hard to tell."""
 
 
 LIGHT: Final = Tokens(
@@ -87,6 +91,8 @@ CONTRAST: Final = Tokens(
     warn="#FFD27A",
     field="#000000",
     hover="#262626",
+    least=7.0,
+    outlined=True,
 )
 
 AVATARS: Final = (
@@ -112,14 +118,14 @@ def avatar_colour(key: str, chosen: int | None = None) -> str:
 
 
 @cache
-def readable(colour: str, ground: str) -> str:
-    """``colour`` made as much lighter or darker as text of it on ``ground`` needs (WCAG AA, 4.5)."""
+def readable(colour: str, ground: str, least: float = _AA) -> str:
+    """``colour`` made as much lighter or darker as text of it on ``ground`` needs (WCAG: AA 4.5, AAA 7)."""
     aim = 0 if _luminance(ground) > _MIDDLE else 255
     channels = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
     mixed = colour
     for share in range(0, 101, 5):
         mixed = "#" + "".join(f"{(c * (100 - share) + aim * share) // 100:02X}" for c in channels)
-        if contrast(mixed, ground) >= _AA:
+        if contrast(mixed, ground) >= least:
             break
     return mixed
 
@@ -130,9 +136,9 @@ def on_bubble(tokens: Tokens, *, own: bool) -> Tokens:
     ground = tokens.own if own else tokens.surface
     return replace(
         tokens,
-        muted=readable(tokens.muted, ground),
-        accent=readable(tokens.accent, ground),
-        danger=readable(tokens.danger, ground),
+        muted=readable(tokens.muted, ground, tokens.least),
+        accent=readable(tokens.accent, ground, tokens.least),
+        danger=readable(tokens.danger, ground, tokens.least),
     )
 
 

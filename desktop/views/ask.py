@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from PySide6.QtWidgets import QHBoxLayout
-
 from desktop.ui.i18n import tr
+from desktop.views.buttons import ButtonRow
 from desktop.views.context import Context
 from desktop.views.forms import Form, button
 from desktop.views.kit import plain_label
@@ -28,12 +27,7 @@ class Question(Form):
         self.submits(self.do)
         self.column.addWidget(plain_label(meaning, wrap=True))
         self.column.addWidget(self.message)
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addStretch(1)
-        row.addWidget(self.do)
-        row.addWidget(self.stay)
-        self.column.addLayout(row)
+        self.column.addWidget(ButtonRow(self.do, self.stay))
         self.setFocusProxy(self.stay)
 
     async def _do(self) -> None:

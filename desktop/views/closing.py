@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from desktop.ui.i18n import tr
+from desktop.views.buttons import ButtonRow
 from desktop.views.forms import button
 from desktop.views.kit import plain_label
 from desktop.views.overlay import Panel
@@ -29,10 +30,5 @@ def closing_panel(connected: int, *, stay: Callable[[], None], close: Callable[[
     keep, end = button(tr("Keep it open"), "primary"), button(tr("Close anyway"), "danger")
     keep.clicked.connect(stay)
     end.clicked.connect(close)
-    row = QHBoxLayout()
-    row.setSpacing(8)
-    row.addStretch(1)
-    row.addWidget(end)
-    row.addWidget(keep)
-    column.addLayout(row)
+    column.addWidget(ButtonRow(end, keep))
     return Panel(tr("Stop hosting?"), body)

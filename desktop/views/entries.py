@@ -17,7 +17,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QColor, QKeyEvent, QPainter
+from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPen
 from PySide6.QtWidgets import (
     QLineEdit,
     QListWidget,
@@ -28,18 +28,25 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.services.state import Person
+from desktop.ui.fonts import px, sized
 from desktop.ui.i18n import tr
 from desktop.ui.icons import paint_icon
 from desktop.ui.theme import tokens
 from desktop.ui.tokens import RADIUS_CONTROL, avatar_colour
+from desktop.views.kit import LOOKS
 from desktop.widgets.avatar import initials, paint_avatar, paint_picture
 
-ROW: Final = 48
+_ROW: Final = 48
 _AVATAR: Final = 32
 _ICON: Final = 18
 _EMOJI: Final = 20
 _ROLE: Final = Qt.ItemDataRole.UserRole
 _KEYS: Final = frozenset({Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown})
+
+
+def row_height() -> int:
+    """Of one row, at the size that text has now."""
+    return px(_ROW)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +81,18 @@ class EntryList(QListWidget):
         self.setItemDelegate(EntryDelegate(self))
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
-        self.setMinimumHeight(rows * ROW)
+        self._rows = rows
+        self._fit()
         self.itemClicked.connect(self._take)
         self.itemActivated.connect(self._take)
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() in LOOKS:
+            self._fit()
+        super().changeEvent(event)
+
+    def _fit(self) -> None:
+        self.setMinimumHeight(self._rows * row_height())
 
     def follow(self, field: QLineEdit) -> None:
         """Take the keys of a search field; the list itself needs no focus then."""
@@ -120,7 +136,7 @@ class EntryDelegate(QStyledItemDelegate):
     """Mirrored where the language runs right to left."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return QSize(0, ROW)
+        return QSize(0, row_height())
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -132,20 +148,20 @@ class EntryDelegate(QStyledItemDelegate):
         state = option.state
         chosen = bool(state & QStyle.StateFlag.State_Selected)
         if chosen or state & QStyle.StateFlag.State_MouseOver:
-            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setPen(QPen(QColor(t.accent), 1) if chosen and t.outlined else Qt.PenStyle.NoPen)
             painter.setBrush(QColor(t.selection if chosen else t.hover))
-            painter.drawRoundedRect(QRectF(rect), RADIUS_CONTROL, RADIUS_CONTROL)
-        place = QRect(rect.left() + 8, rect.top() + (ROW - _AVATAR) // 2, _AVATAR, _AVATAR)
+            painter.drawRoundedRect(
+                QRectF(rect).adjusted(0.5, 0.5, -0.5, -0.5), RADIUS_CONTROL, RADIUS_CONTROL
+            )
+        place = QRect(rect.left() + 8, rect.top() + (rect.height() - _AVATAR) // 2, _AVATAR, _AVATAR)
         _picture(painter, QStyle.visualRect(turn, rect, place), entry)
         words = rect.adjusted(52, 4, -36 if entry.picked else -8, -4)
         words.setRight(words.right() - _note(painter, rect, turn, entry.note))
         side = QStyle.visualAlignment(turn, Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter
         lines = [(14, t.text, entry.title)] + ([(12, t.muted, entry.subtitle)] if entry.subtitle else [])
         high = words.height() // len(lines)
-        font = painter.font()
         for number, (pixels, colour, text) in enumerate(lines):
-            font.setPixelSize(pixels)
-            painter.setFont(font)
+            painter.setFont(sized(pixels))
             painter.setPen(QColor(colour))
             line = QRect(words.left(), words.top() + number * high, words.width(), high)
             shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, line.width())
@@ -160,9 +176,7 @@ def _note(painter: QPainter, rect: QRect, turn: Qt.LayoutDirection, note: str) -
     """Pixels that it took from the end of the row."""
     if not note:
         return 0
-    font = painter.font()
-    font.setPixelSize(12)
-    painter.setFont(font)
+    painter.setFont(sized(12))
     painter.setPen(QColor(tokens().muted))
     width = painter.fontMetrics().horizontalAdvance(note)
     place = QRect(rect.right() - 8 - width, rect.top(), width + 1, rect.height())
@@ -173,9 +187,7 @@ def _note(painter: QPainter, rect: QRect, turn: Qt.LayoutDirection, note: str) -
 def _picture(painter: QPainter, place: QRect, entry: Entry) -> None:
     person, t = entry.person, tokens()
     if entry.emoji:
-        font = painter.font()
-        font.setPixelSize(_EMOJI)
-        painter.setFont(font)
+        painter.setFont(sized(_EMOJI))
         painter.setPen(QColor(t.text))
         painter.drawText(place, Qt.AlignmentFlag.AlignCenter, entry.emoji)
     elif entry.icon:

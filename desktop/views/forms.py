@@ -7,11 +7,22 @@ from typing import Any, Final
 
 import shiboken6
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAccessible, QAccessibleEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtGui import QAccessible, QAccessibleEvent, QMouseEvent
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from desktop.services.state import ServiceError
+from desktop.ui.fonts import px
 from desktop.ui.i18n import tr
+from desktop.views.buttons import WordButton
 from desktop.views.context import Context
 from desktop.views.kit import IconButton, plain_label, set_kind
 
@@ -83,7 +94,10 @@ def _conceal(edit: QLineEdit) -> None:
     button.setCheckable(True)
     button.setCursor(Qt.CursorShape.ArrowCursor)
     row.addWidget(button)
-    edit.setTextMargins(0, 0, _INSIDE, 0)
+    # The eye is at the end of the line, wherever that is.
+    inside = px(_INSIDE)
+    turned = edit.layoutDirection() is Qt.LayoutDirection.RightToLeft
+    edit.setTextMargins(inside if turned else 0, 0, 0 if turned else inside, 0)
 
     def toggle(shown: bool) -> None:
         edit.setEchoMode(QLineEdit.EchoMode.Normal if shown else QLineEdit.EchoMode.Password)
@@ -93,12 +107,33 @@ def _conceal(edit: QLineEdit) -> None:
     button.toggled.connect(toggle)
 
 
-def button(text: str, kind: str = "") -> QPushButton:
+class CheckRow(QWidget):
+    """A check box with words that wrap; a press on the words is one on the ``box``."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.box = QCheckBox()
+        self.box.setAccessibleName(text)
+        self._words = plain_label(text, wrap=True)
+        self._words.setBuddy(self.box)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        row.addWidget(self.box)
+        row.addWidget(self._words, 1)
+        self.setFocusProxy(self.box)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if event.button() is Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
+            self.box.click()
+
+
+def button(text: str, kind: str = "") -> WordButton:
     """A push button: ``primary``, ``danger``, ``link`` or plain."""
-    made = QPushButton(text)
-    made.setAutoDefault(False)
+    made = WordButton()
     if kind:
         made.setObjectName(kind)
+    made.setText(text)
     if kind == "link":
         made.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         made.setCursor(Qt.CursorShape.PointingHandCursor)

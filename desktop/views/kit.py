@@ -6,16 +6,18 @@ from typing import Final
 
 from PySide6.QtCore import QEvent, QRect, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QLabel, QSizePolicy, QToolButton, QWidget
 
 from desktop.services.state import Person, RoomItem
 from desktop.ui import icons, theme
+from desktop.ui.fonts import px
 from desktop.ui.tokens import avatar_colour
 from desktop.widgets.avatar import initials, paint_avatar, paint_picture
 
 BUTTON: Final = 34
+LOOKS: Final = frozenset({QEvent.Type.PaletteChange, QEvent.Type.StyleChange})
+"""What a widget is told when colours or the size of text changed."""
 _SCRIM_ALPHA: Final = 110
-_EN_SPACE: Final = "\u2002"
 
 
 def set_kind(widget: QWidget, kind: str) -> None:
@@ -71,14 +73,13 @@ class Elided(QLabel):
 class IconButton(QToolButton):
     """A square button with an icon; its name is its tool tip and what a screen reader says."""
 
-    def __init__(self, name: str, label: str, *, colour: str = "muted") -> None:
+    def __init__(self, name: str, label: str, *, colour: str = "muted", size: int = BUTTON) -> None:
         super().__init__()
         self._icon = name
         self._colour = colour
+        self._size = size
         self.setObjectName("icon")
         self.setAutoRaise(True)
-        self.setIconSize(QSize(icons.SIZE, icons.SIZE))
-        self.setFixedSize(BUTTON, BUTTON)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.set_name(label)
         self._draw()
@@ -94,40 +95,17 @@ class IconButton(QToolButton):
         self._draw()
 
     def changeEvent(self, event: QEvent) -> None:
-        if event.type() is QEvent.Type.PaletteChange:
+        if event.type() in LOOKS:
             self._draw()
         super().changeEvent(event)
 
     def _draw(self) -> None:
         tokens = theme.tokens()
-        self.setIcon(icons.icon(self._icon, getattr(tokens, self._colour), disabled=tokens.line))
-
-
-class IconPushButton(QPushButton):
-    """An icon before its words."""
-
-    def __init__(self, name: str, text: str) -> None:
-        super().__init__()
-        self._icon = name
-        self.setIconSize(QSize(icons.SIZE, icons.SIZE))
-        self.setAutoDefault(False)
-        self.set_words(text)
-        self._draw()
-
-    def set_words(self, text: str) -> None:
-        """What stands beside the icon."""
-        self.setAccessibleName(text)
-        # A style sheet has no gap between icon and words.
-        self.setText(_EN_SPACE + text)
-
-    def changeEvent(self, event: QEvent) -> None:
-        if event.type() is QEvent.Type.PaletteChange:
-            self._draw()
-        super().changeEvent(event)
-
-    def _draw(self) -> None:
-        tokens = theme.tokens()
-        self.setIcon(icons.icon(self._icon, tokens.text, disabled=tokens.muted))
+        self.setFixedSize(px(self._size), px(self._size))
+        self.setIconSize(QSize(px(icons.SIZE), px(icons.SIZE)))
+        turned = self.layoutDirection() is Qt.LayoutDirection.RightToLeft
+        colour = getattr(tokens, self._colour)
+        self.setIcon(icons.icon(self._icon, colour, disabled=tokens.line, turned=turned))
 
 
 class IconLabel(QLabel):
@@ -136,7 +114,12 @@ class IconLabel(QLabel):
     def __init__(self, name: str, *, colour: str = "muted", size: int = icons.SIZE) -> None:
         super().__init__()
         self._icon, self._colour, self._size = name, colour, size
-        self.setFixedSize(size, size)
+        self.setFixedSize(px(size), px(size))
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() in LOOKS:
+            self.setFixedSize(px(self._size), px(self._size))
+        super().changeEvent(event)
 
     def show_icon(self, name: str, colour: str) -> None:
         """Another one."""

@@ -6,8 +6,19 @@ from typing import Final
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QBoxLayout,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLayout,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
+from desktop.ui.fonts import px
 from desktop.ui.i18n import tr
 from desktop.views.kit import IconButton, paint_scrim, plain_label
 from desktop.views.panes import NARROW_BELOW
@@ -15,7 +26,6 @@ from desktop.views.panes import NARROW_BELOW
 MARGIN: Final = 24
 PADDING: Final = 20
 WIDTH: Final = 440
-_HEAD: Final = 60
 
 
 class Panel(QFrame):
@@ -34,7 +44,7 @@ class Panel(QFrame):
         heading = plain_label(title, kind="heading", wrap=True)
         close = IconButton("x", tr("Close"))
         close.clicked.connect(self.closed)
-        head = QHBoxLayout()
+        head = self._head = QHBoxLayout()
         head.setContentsMargins(PADDING, 14, PADDING - 8, 8)
         head.addWidget(heading, 1)
         head.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
@@ -42,8 +52,9 @@ class Panel(QFrame):
         layout = body.layout()
         if layout is not None:
             layout.setContentsMargins(PADDING, 4, PADDING, PADDING)
+            _gather(layout)
         column = QVBoxLayout(self)
-        column.setContentsMargins(1, 1, 1, 1)
+        column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(head)
         column.addWidget(scrolled(body), 1)
@@ -63,11 +74,14 @@ class Panel(QFrame):
         body = self.body.sizeHint().height()
         if layout is not None and layout.hasHeightForWidth():
             body = max(layout.totalHeightForWidth(width - 2), layout.totalMinimumSize().height())
-        return min(room, _HEAD + body)
+        return min(room, self._head.sizeHint().height() + body + 2)
 
 
 class Overlay(QWidget):
     """Covers its parent while a panel is open. One panel at a time; opening another replaces it."""
+
+    closed = Signal()
+    """Nothing lies over the parent any more."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -107,6 +121,7 @@ class Overlay(QWidget):
         before, self._before = self._before, None
         if before is not None and before.isVisible():
             before.setFocus(Qt.FocusReason.PopupFocusReason)
+        self.closed.emit()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self._window and event.type() is QEvent.Type.Resize and self.isVisible():
@@ -153,7 +168,7 @@ class Overlay(QWidget):
         panel = self.panel
         if panel is None:
             return
-        flat = self.width() < NARROW_BELOW
+        flat = self.width() < px(NARROW_BELOW)
         if panel.property("flat") != flat:
             panel.setProperty("flat", flat)
             panel.style().unpolish(panel)
@@ -161,9 +176,17 @@ class Overlay(QWidget):
         if flat:
             panel.setGeometry(self.rect())
             return
-        width = min(panel.wanted_width, self.width() - 2 * MARGIN)
+        width = min(px(panel.wanted_width), self.width() - 2 * MARGIN)
         height = panel.wanted_height(width, self.height() - 2 * MARGIN)
         panel.setGeometry((self.width() - width) // 2, (self.height() - height) // 2, width, height)
+
+
+def _gather(layout: QLayout) -> None:
+    """In a box that is higher than what is in it that stays together at the top."""
+    if isinstance(layout, QGridLayout):
+        layout.setRowStretch(layout.rowCount(), 1)
+    elif isinstance(layout, QBoxLayout) and not any(layout.stretch(at) for at in range(layout.count())):
+        layout.addStretch(1)
 
 
 def scrolled(body: QWidget) -> QScrollArea:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QEvent, QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QVBoxLayout, QWidget
 
 from desktop.services.api import Account
+from desktop.ui.fonts import px, sized
 from desktop.ui.i18n import tr
 from desktop.ui.theme import tokens
 from desktop.ui.tokens import avatar_colour
-from desktop.views.kit import IconButton
+from desktop.views.kit import LOOKS, IconButton
 from desktop.widgets.avatar import initials, paint_avatar
 
 WIDTH: Final = 56
 _BUTTON: Final = 44
 _AVATAR: Final = 36
+_MANY: Final = 99
+_EDGE: Final = 2
+_WIDEST: Final = 72
 
 
 class AccountButton(QAbstractButton):
@@ -28,10 +32,19 @@ class AccountButton(QAbstractButton):
         self.account = account
         self.setCheckable(True)
         self.setAutoExclusive(True)
-        self.setFixedSize(_BUTTON, _BUTTON)
+        self._fit()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         account.changed.connect(self._show)
         self._show()
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() in LOOKS:
+            self._fit()
+        super().changeEvent(event)
+
+    def _fit(self) -> None:
+        side = min(px(_BUTTON), _WIDEST - 2 * _EDGE)
+        self.setFixedSize(side, side)
 
     def _show(self) -> None:
         info = self.account.info
@@ -44,8 +57,8 @@ class AccountButton(QAbstractButton):
         info, t = self.account.info, tokens()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        inset = (_BUTTON - _AVATAR) / 2
-        place = QRectF(inset, inset, _AVATAR, _AVATAR)
+        inset = px(_BUTTON - _AVATAR) / 2
+        place = QRectF(self.rect()).adjusted(inset, inset, -inset, -inset)
         paint_avatar(painter, place, text=initials(info.server_name), colour=avatar_colour(info.server_id))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         if self.isChecked() or self.hasFocus():
@@ -56,16 +69,19 @@ class AccountButton(QAbstractButton):
 
     def _badge(self, painter: QPainter, unread: int) -> None:
         t = tokens()
-        spot = QRectF(_BUTTON - 20, 0, 20, 18)
+        text = str(unread) if unread <= _MANY else f"{_MANY}+"
+        font = sized(10, QFont.Weight.DemiBold)
+        wide = max(px(18), QFontMetrics(font).horizontalAdvance(text) + px(8))
+        spot = QRectF(self.width() - wide - 1, 1, wide, px(17))
+        # Where the language runs right to left it is the other upper corner.
+        if self.layoutDirection() is Qt.LayoutDirection.RightToLeft:
+            spot.moveLeft(1)
         painter.setPen(QPen(QColor(t.background), 2))
         painter.setBrush(QColor(t.accent))
-        painter.drawRoundedRect(spot, 9, 9)
-        font = QFont(painter.font())
-        font.setPixelSize(10)
-        font.setWeight(QFont.Weight.DemiBold)
+        painter.drawRoundedRect(spot, spot.height() / 2, spot.height() / 2)
         painter.setFont(font)
         painter.setPen(QColor(t.on_accent))
-        painter.drawText(spot, Qt.AlignmentFlag.AlignCenter, str(unread) if unread <= 99 else "99+")  # noqa: PLR2004 - two digits fit
+        painter.drawText(spot, Qt.AlignmentFlag.AlignCenter, text)
 
 
 class Rail(QWidget):
@@ -80,15 +96,24 @@ class Rail(QWidget):
         super().__init__()
         self.setObjectName("rail")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setFixedWidth(WIDTH)
+        self._fit()
         self.buttons: list[AccountButton] = []
         self.add = IconButton("plus", tr("Add another server"))
         self.add.clicked.connect(self.add_wanted)
         self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(6, 10, 6, 10)
+        self._column.setContentsMargins(_EDGE, 10, _EDGE, 10)
         self._column.setSpacing(6)
         self._column.addWidget(self.add, 0, Qt.AlignmentFlag.AlignHCenter)
         self._column.addStretch(1)
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() in LOOKS:
+            self._fit()
+        super().changeEvent(event)
+
+    def _fit(self) -> None:
+        # Pictures: with larger text they leave the room to the words.
+        self.setFixedWidth(min(px(WIDTH), _WIDEST))
 
     def show_accounts(self, accounts: list[Account], shown: Account | None) -> None:
         """In their order; hidden while there are less than two."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QGridLayout, QWidget
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QKeySequence, QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
 
+from desktop.ui.fonts import px
 from desktop.ui.i18n import tr
 from desktop.views.kit import plain_label
 from desktop.views.overlay import Panel
@@ -20,6 +21,7 @@ PREVIOUS: Final = "Alt+Up"
 NEXT: Final = "Alt+Down"
 PREVIOUS_UNREAD: Final = "Alt+Shift+Up"
 NEXT_UNREAD: Final = "Alt+Shift+Down"
+_BESIDE: Final = 280
 
 
 def _rows() -> tuple[tuple[str, str], ...]:
@@ -38,18 +40,34 @@ def _rows() -> tuple[tuple[str, str], ...]:
     )
 
 
+class Shortcut(QWidget):
+    """Keys and what they do; below each other where both don't fit into a line."""
+
+    def __init__(self, keys: str, words: str) -> None:
+        super().__init__()
+        self._line = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._line.setContentsMargins(0, 0, 0, 0)
+        self._line.setSpacing(2)
+        self._line.addWidget(plain_label(keys, kind="name", wrap=True), 2, Qt.AlignmentFlag.AlignTop)
+        self._line.addWidget(plain_label(words, kind="muted", wrap=True), 3, Qt.AlignmentFlag.AlignTop)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        ways = QBoxLayout.Direction
+        self._line.setDirection(ways.LeftToRight if self.width() >= px(_BESIDE) else ways.TopToBottom)
+
+
 def shortcuts_panel() -> Panel:
     """All of them, as this system writes its keys."""
     body = QWidget()
-    grid = QGridLayout(body)
-    grid.setHorizontalSpacing(20)
-    grid.setVerticalSpacing(10)
-    grid.setColumnStretch(1, 1)
-    for row, (keys, words) in enumerate(_rows()):
+    column = QVBoxLayout(body)
+    column.setSpacing(10)
+    for keys, words in _rows():
         shown = " · ".join(
             QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) for key in keys.split(" · ")
         )
-        name = plain_label(shown, kind="name")
-        grid.addWidget(name, row, 0, Qt.AlignmentFlag.AlignTop)
-        grid.addWidget(plain_label(words, kind="muted", wrap=True), row, 1)
+        column.addWidget(Shortcut(shown, words))
     return Panel(tr("Keyboard shortcuts"), body)

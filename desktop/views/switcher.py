@@ -17,6 +17,7 @@ from desktop.views.forms import Message
 from desktop.views.fuzzy import best
 from desktop.views.kit import plain_label
 from desktop.views.overlay import Panel
+from desktop.views.plain import plain
 
 _LIMIT: Final = 20
 _ROWS: Final = 6
@@ -41,7 +42,7 @@ def room_targets(accounts: list[Account]) -> list[Target]:
 
     def below(account: Account, room: RoomItem) -> str:
         server = account.info.server_name if len(accounts) > 1 else ""
-        return " · ".join(filter(None, [server, room.preview]))
+        return " · ".join(filter(None, [server, plain(room.preview)]))
 
     return [
         Target(

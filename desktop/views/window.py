@@ -50,6 +50,8 @@ class MainWindow(QMainWindow):
         row.addWidget(self._stack, 1)
         self.setCentralWidget(centre)
         self._overlay = Overlay(self)
+        self._overlay.closed.connect(self._say_held)
+        self._held = ""
         self._toast = Toast(self)
         self.rail.hide()
         self.rail.chosen.connect(self.show_account)
@@ -124,8 +126,16 @@ class MainWindow(QMainWindow):
         self._overlay.close_panel()
 
     def say(self, text: str) -> None:
-        """A line that goes away by itself."""
-        self._toast.say(text)
+        """A line that goes away by itself; it waits for a panel to close, over which it would lie."""
+        if self.panel is None:
+            self._toast.say(text)
+        else:
+            self._held = text
+
+    def _say_held(self) -> None:
+        held, self._held = self._held, ""
+        if held:
+            self._toast.say(held)
 
     def add_account(self) -> None:
         """The start screen, with a way back."""

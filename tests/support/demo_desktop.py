@@ -16,7 +16,7 @@ import qasync
 from PySide6.QtWidgets import QApplication
 
 from desktop.bootstrap import Desktop
-from desktop.ui.theme import THEME_SETTING, Theme
+from desktop.ui.theme import THEME_SETTING, Theme, dress
 from desktop.widgets.toast import Toast
 from tests.e2e.windows import conversation, host, join, messages, open_chat, window_of, write
 from tests.support.wait import until
@@ -43,7 +43,7 @@ async def _story(folder: Path, name: str, address: str, place: tuple[int, int], 
         desktop._profile.set_setting(THEME_SETTING, Theme.DARK)
         app = QApplication.instance()
         assert isinstance(app, QApplication)
-        desktop._dress(app)
+        dress(app, desktop._profile)
     page = open_chat(desktop)
     page.open(page.account.rooms[0].room_id)
     print("joined" if address else f"hosting {desktop.host.state.addresses[0]}", flush=True)

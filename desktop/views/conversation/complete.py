@@ -12,10 +12,11 @@ from PySide6.QtWidgets import QPlainTextEdit
 
 from desktop.services.mentions import ROOM
 from desktop.services.state import Person
+from desktop.ui.fonts import px
 from desktop.ui.i18n import tr
 from desktop.views.context import Settings
 from desktop.views.conversation.emoji import remember, table
-from desktop.views.entries import ROW, Entry, EntryList, person_entry
+from desktop.views.entries import Entry, EntryList, person_entry, row_height
 from desktop.views.fuzzy import best
 
 _TYPED: Final = re.compile(r"(?:^|(?<=[\s(]))(@[\w.\-]{0,32}|:\w{2,24})$")
@@ -34,7 +35,7 @@ class Completions(EntryList):
         super().__init__(tr("Suggestions"), rows=1)
         self._field, self._settings, self._people = field, settings, people
         self._typed = ""
-        self.setObjectName("panel")
+        self.setObjectName("completions")
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.hide()
@@ -98,11 +99,13 @@ class Completions(EntryList):
         parent = self.parentWidget()
         if parent is None:
             return
-        margin = 2 * self.frameWidth() + 8
-        self.setFixedSize(min(_WIDE, parent.width() - 16), self.count() * ROW + margin)
+        margin = 2 * self.frameWidth()
+        self.setFixedSize(min(px(_WIDE), max(0, parent.width() - 16)), self.count() * row_height() + margin)
         corner = self._field.mapTo(parent, self._field.cursorRect().topLeft())
         left = max(8, min(corner.x(), parent.width() - self.width() - 8))
-        self.move(QPoint(left, max(8, corner.y() - self.height() - 8)))
+        above = self._field.parentWidget() or self._field
+        top = above.mapTo(parent, QPoint(0, 0)).y() - self.height() - 6
+        self.move(QPoint(left, max(8, top)))
 
     def _insert(self, entry: Entry) -> None:
         if entry.person is not None:

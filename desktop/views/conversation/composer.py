@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QMimeData, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent
+from PySide6.QtCore import QEvent, QMimeData, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from common.limits import BODY_MAX_CHARS
+from desktop.ui.fonts import px
 from desktop.ui.i18n import tr
 from desktop.views.context import Settings
-from desktop.views.kit import IconButton, plain_label
+from desktop.views.kit import LOOKS, IconButton, plain_label
 
 _MAX_LINES: Final = 8
-_LINE: Final = 20
-_PADDING: Final = 8
+_ONE: Final = 30
+_PADDING: Final = 10
 _COUNT_FROM: Final = BODY_MAX_CHARS - 500
 """Characters from which the counter shows."""
 
@@ -33,9 +34,29 @@ class Composer(QPlainTextEdit):
         self.setObjectName("composer")
         self.setAccessibleName(tr("Message"))
         self.setTabChangesFocus(True)
+        self._hint = ""
         self.document().setDocumentMargin(4)
         self.textChanged.connect(self._grow)
         self._grow()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in {*LOOKS, QEvent.Type.FontChange}:
+            self._grow()
+            self._show_hint()
+
+    def set_hint(self, words: str) -> None:
+        """What an empty field says, in one line."""
+        self._hint = words
+        self._show_hint()
+
+    def _show_hint(self) -> None:
+        room = self.viewport().width() - 2 * round(self.document().documentMargin())
+        self.setPlaceholderText(self.fontMetrics().elidedText(self._hint, Qt.TextElideMode.ElideRight, room))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._show_hint()
 
     def submit(self) -> None:
         """As Enter does; an empty text is nothing to send."""
@@ -74,8 +95,9 @@ class Composer(QPlainTextEdit):
         self.setVerticalScrollBarPolicy(
             policy.ScrollBarAsNeeded if wanted > lines else policy.ScrollBarAlwaysOff
         )
-        line = max(_LINE, self.fontMetrics().lineSpacing())
-        self.setFixedHeight(lines * line + _PADDING + 2)
+        # One line is as high as the buttons beside it, each further one only as high as it is.
+        line = self.fontMetrics().lineSpacing()
+        self.setFixedHeight((lines - 1) * line + max(line + _PADDING, px(_ONE)))
 
 
 class ComposerBox(QFrame):

@@ -31,15 +31,18 @@ from PySide6.QtWidgets import QAbstractScrollArea, QStyle, QStyledItemDelegate, 
 from desktop.models.timeline import BEFORE_ROLE, ITEM_ROLE
 from desktop.services.api import Timeline
 from desktop.services.state import MessageItem, NoticeItem, SendState, TimelineItem
+from desktop.ui.fonts import px, sized
 from desktop.ui.i18n import tr
 from desktop.ui.icons import paint_icon
 from desktop.ui.theme import tokens
 from desktop.ui.times import day
 from desktop.ui.tokens import RADIUS_BUBBLE, avatar_colour, on_bubble, readable
 from desktop.views.conversation import layout as place
+from desktop.views.conversation.grounds import paint_grounds
 from desktop.views.conversation.layout import Fonts, Layout, lay_out
 from desktop.views.conversation.markdown import MessageDocument
 from desktop.views.conversation.selection import TextSelection, cursor_of
+from desktop.views.plain import plain
 from desktop.widgets.avatar import initials, paint_avatar, paint_picture
 
 _CACHE: Final = 400
@@ -83,7 +86,7 @@ class MessageDelegate(QStyledItemDelegate):
         before: TimelineItem | None = index.data(BEFORE_ROLE)
         top = self._above(item, before)
         if isinstance(item, NoticeItem):
-            return QSize(width, place.NOTICE + top)
+            return QSize(width, px(place.NOTICE) + top)
         joined = place.grouped(item, before)
         high = self._layout(item, width, grouped=joined).height
         return QSize(width, high + top + (place.GAP if joined else place.GROUP_GAP))
@@ -97,13 +100,13 @@ class MessageDelegate(QStyledItemDelegate):
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if place.new_day(item, before):
-            line = QRect(rect.left(), rect.top(), rect.width(), place.DAY)
+            line = QRect(rect.left(), rect.top(), rect.width(), px(place.DAY))
             words = day(place.at_ms(item), time.time_ns() // 1_000_000)
             self._centred(painter, line, words, bold=True)
-            rect.setTop(rect.top() + place.DAY)
+            rect.setTop(rect.top() + px(place.DAY))
         if self._is_first_new(item):
-            self._new(painter, QRect(rect.left(), rect.top(), rect.width(), place.NEW))
-            rect.setTop(rect.top() + place.NEW)
+            self._new(painter, QRect(rect.left(), rect.top(), rect.width(), px(place.NEW)))
+            rect.setTop(rect.top() + px(place.NEW))
         if self.flash == item.key:
             painter.fillRect(rect, QColor(tokens().selection))
         if isinstance(item, NoticeItem):
@@ -126,10 +129,14 @@ class MessageDelegate(QStyledItemDelegate):
         made = self._layout(item, rect.width(), grouped=joined)
         body = rect.adjusted(0, self._above(item, before), 0, 0)
         inside = at - self._bubble(body, item, made, grouped=joined).topLeft()
-        if made.quote is not None and made.quote.contains(inside) and item.reply is not None:
+        if (
+            made.quote is not None
+            and self._seen(made, made.quote).contains(inside)
+            and item.reply is not None
+        ):
             return Hit(item=item, quote=item.reply.seq)
         for chip in made.chips:
-            if chip.rect.contains(inside):
+            if self._seen(made, chip.rect).contains(inside):
                 return Hit(item=item, emoji=chip.emoji)
         link = made.link_at(inside)
         return Hit(item=item, link=link) if link else None
@@ -177,8 +184,8 @@ class MessageDelegate(QStyledItemDelegate):
         return item.seq is not None and item.seq == self._timeline.unread_from
 
     def _above(self, item: TimelineItem, before: TimelineItem | None) -> int:
-        high = place.DAY if place.new_day(item, before) else 0
-        return high + (place.NEW if self._is_first_new(item) else 0)
+        high = px(place.DAY) if place.new_day(item, before) else 0
+        return high + (px(place.NEW) if self._is_first_new(item) else 0)
 
     def _layout(self, item: MessageItem, width: int, *, grouped: bool) -> Layout:
         # As if the scroll bar were there: else all is measured twice when it comes.
@@ -200,7 +207,14 @@ class MessageDelegate(QStyledItemDelegate):
         left = rect.left() + place.MARGIN + place.INDENT
         if item.own:
             left = rect.right() + 1 - place.MARGIN - made.width
-        return QRect(left, top, made.width, made.height)
+        return QStyle.visualRect(
+            self._view.layoutDirection(), rect, QRect(left, top, made.width, made.height)
+        )
+
+    def _seen(self, made: Layout, part: QRect) -> QRect:
+        """A part of a bubble where it is seen: mirrored where the language runs right to left."""
+        whole = QRect(0, 0, made.width, made.height)
+        return QStyle.visualRect(self._view.layoutDirection(), whole, part)
 
     def _new(self, painter: QPainter, line: QRect) -> None:
         t = tokens()
@@ -216,10 +230,7 @@ class MessageDelegate(QStyledItemDelegate):
     def _centred(
         self, painter: QPainter, rect: QRect, text: str, *, bold: bool = False, colour: str = ""
     ) -> None:
-        font = QFont(self._fonts.small)
-        font.setPixelSize(12)
-        font.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
-        painter.setFont(font)
+        painter.setFont(sized(12, QFont.Weight.DemiBold if bold else QFont.Weight.Normal))
         painter.setPen(QColor(colour or tokens().muted))
         room = rect.width() - 2 * place.MARGIN
         line = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room)
@@ -239,7 +250,8 @@ class MessageDelegate(QStyledItemDelegate):
         made = self._layout(item, rect.width(), grouped=grouped)
         bubble = self._bubble(rect, item, made, grouped=grouped)
         ground = t.own if item.own else t.surface
-        edge = t.accent if focused or item.mentions_me else ground if item.own else t.line
+        own_edge = t.accent if t.outlined else ground
+        edge = t.accent if focused or item.mentions_me else own_edge if item.own else t.line
         painter.setPen(QPen(QColor(edge), 2 if focused else 1))
         painter.setBrush(QColor(ground))
         shape = QRectF(bubble).adjusted(0.5, 0.5, -0.5, -0.5)
@@ -248,15 +260,16 @@ class MessageDelegate(QStyledItemDelegate):
         painter.translate(bubble.topLeft())
         if made.name is not None:
             colour = avatar_colour(author.user_id, author.colour)
-            face = QRect(rect.left() + place.MARGIN - bubble.left(), 0, place.AVATAR, place.AVATAR)
+            face = QRect(rect.left() + place.MARGIN, bubble.top(), place.AVATAR, place.AVATAR)
+            face = QStyle.visualRect(self._view.layoutDirection(), rect, face).translated(-bubble.topLeft())
             if author.picture is None or not paint_picture(painter, face, author.picture):
                 paint_avatar(painter, QRectF(face), text=initials(author.name), colour=colour)
             painter.setFont(self._fonts.name)
-            painter.setPen(QColor(readable(colour, ground)))
+            painter.setPen(QColor(readable(colour, ground, t.least)))
             name = painter.fontMetrics().elidedText(
                 author.name, Qt.TextElideMode.ElideRight, made.name.width()
             )
-            painter.drawText(made.name, Qt.AlignmentFlag.AlignLeft, name)
+            painter.drawText(self._seen(made, made.name), Qt.AlignmentFlag.AlignLeft, name)
         self._quote(painter, made, item)
         self._text(painter, made, item, marked)
         self._chips(painter, made)
@@ -278,6 +291,8 @@ class MessageDelegate(QStyledItemDelegate):
             context.selections = [selection]
         painter.save()
         painter.translate(made.text)
+        if made.document.grounds:
+            paint_grounds(painter, made.document, made.document.grounds, t, turned=made.document.rtl()[0])
         made.document.documentLayout().draw(painter, context)
         painter.restore()
 
@@ -285,40 +300,40 @@ class MessageDelegate(QStyledItemDelegate):
         if made.quote is None or item.reply is None:
             return
         t, box = on_bubble(tokens(), own=item.own), made.quote
-        painter.fillRect(QRect(box.left(), box.top(), 3, box.height()), QColor(t.accent))
-        line = QRect(box.left() + 11, box.top(), box.width() - 11, 18)
+        bar = QRect(box.left(), box.top(), 3, box.height())
+        painter.fillRect(self._seen(made, bar), QColor(t.accent))
+        line = self._seen(made, QRect(box.left() + 11, box.top(), box.width() - 11, px(18)))
         painter.setPen(QColor(t.muted))
         font = QFont(self._fonts.name)
-        for words in (item.reply.author.name, item.reply.excerpt or tr("Deleted message")):
+        for words in (item.reply.author.name, plain(item.reply.excerpt) or tr("Deleted message")):
             painter.setFont(font)
-            shown = painter.fontMetrics().elidedText(
-                " ".join(words.split()), Qt.TextElideMode.ElideRight, line.width()
-            )
+            shown = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, line.width())
             painter.drawText(line, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, shown)
-            line.translate(0, 19)
+            line.translate(0, px(19))
             font.setWeight(QFont.Weight.Normal)
 
     def _chips(self, painter: QPainter, made: Layout) -> None:
         t = tokens()
-        font = QFont(self._fonts.small)
-        font.setPixelSize(12)
-        painter.setFont(font)
+        painter.setFont(sized(12))
         for chip in made.chips:
             painter.setPen(QPen(QColor(t.accent if chip.mine else t.line), 1))
             painter.setBrush(QColor(t.selection if chip.mine else t.field))
-            painter.drawRoundedRect(QRectF(chip.rect).adjusted(0.5, 0.5, -0.5, -0.5), 11, 11)
+            spot = self._seen(made, chip.rect)
+            painter.drawRoundedRect(QRectF(spot).adjusted(0.5, 0.5, -0.5, -0.5), px(11), px(11))
             painter.setPen(QColor(t.text))
-            painter.drawText(chip.rect, Qt.AlignmentFlag.AlignCenter, chip.text)
+            painter.drawText(spot, Qt.AlignmentFlag.AlignCenter, chip.text)
 
     def _meta(self, painter: QPainter, made: Layout, item: MessageItem) -> None:
-        t, line = on_bubble(tokens(), own=item.own), QRect(made.meta)
+        t = on_bubble(tokens(), own=item.own)
+        line = QRect(made.meta) if made.beside else self._seen(made, made.meta)
         tick = _TICKS.get(item.state)
         if tick is not None:
             icon, colour = tick
-            y = line.center().y() - place.TICK / 2 + 1
-            spot = QRectF(QPointF(line.right() + 1 - place.TICK, y), QSize(place.TICK, place.TICK).toSizeF())
+            size = px(place.TICK)
+            y = line.center().y() - size / 2 + 1
+            spot = QRectF(line.right() + 1 - size, y, size, size)
             paint_icon(painter, spot, icon, getattr(t, colour))
-            line.setRight(line.right() - place.TICK - 4)
+            line.setRight(line.right() - size - 4)
         painter.setFont(self._fonts.small)
         painter.setPen(QColor(t.danger if item.state is SendState.FAILED else t.muted))
         painter.drawText(line, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, made.words)

@@ -9,6 +9,7 @@ from typing import Final
 from PySide6.QtCore import QPoint, QSize, Qt, Signal
 from PySide6.QtWidgets import QFrame, QLineEdit, QListView, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
+from desktop.ui.fonts import px
 from desktop.ui.i18n import tr
 from desktop.views.context import Settings
 from desktop.views.fuzzy import best
@@ -77,7 +78,7 @@ class EmojiPicker(QFrame):
     def __init__(self, settings: Settings, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setObjectName("panel")
+        self.setObjectName("popup")
         self.setAccessibleName(tr("Emoji"))
         self._settings = settings
         self.field = QLineEdit()
@@ -91,12 +92,11 @@ class EmojiPicker(QFrame):
         self.grid.setMovement(QListView.Movement.Static)
         self.grid.setResizeMode(QListView.ResizeMode.Adjust)
         self.grid.setUniformItemSizes(True)
-        self.grid.setGridSize(QSize(_CELL, _CELL))
+        cell = px(_CELL)
+        self.grid.setGridSize(QSize(cell, cell))
         self.grid.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        font = self.grid.font()
-        font.setPixelSize(22)
-        self.grid.setFont(font)
-        self.grid.setFixedSize(_COLUMNS * _CELL + 14, _ROWS * _CELL)
+        self.grid.setObjectName("emoji")
+        self.grid.setFixedSize(_COLUMNS * cell + 14, _ROWS * cell)
         self.grid.itemClicked.connect(self._take)
         self.grid.itemActivated.connect(self._take)
         column = QVBoxLayout(self)

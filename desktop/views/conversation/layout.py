@@ -10,6 +10,7 @@ from PySide6.QtGui import QAbstractTextDocumentLayout, QFont, QFontMetrics
 
 from common.limits import GROUP_GAP_MS
 from desktop.services.state import MessageItem, NoticeItem, SendState, TimelineItem
+from desktop.ui.fonts import px, sized
 from desktop.ui.i18n import tr
 from desktop.ui.times import clock_time, local
 from desktop.ui.tokens import Tokens, on_bubble
@@ -46,12 +47,7 @@ class Fonts:
     @classmethod
     def make(cls) -> Fonts:
         """Sizes of experience.md."""
-        body, small, name = QFont(), QFont(), QFont()
-        body.setPixelSize(14)
-        small.setPixelSize(11)
-        name.setPixelSize(13)
-        name.setWeight(QFont.Weight.DemiBold)
-        return cls(body, small, name)
+        return cls(sized(14), sized(11), sized(13, QFont.Weight.DemiBold))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +72,8 @@ class Layout:
     document: MessageDocument
     chips: tuple[Chip, ...]
     meta: QRect
+    beside: bool
+    """The meta line stands at the free end of the last line, else below the text at the bubble's end."""
     words: str
     """Of the meta line: the time, "edited", "not sent"."""
 
@@ -101,7 +99,7 @@ def meta_words(item: MessageItem) -> str:
 
 def text_width(item: MessageItem, width: int) -> int:
     """Most that a line of the message may take in a row of ``width``."""
-    return min(_MAX_BUBBLE, width - 2 * MARGIN - (0 if item.own else INDENT)) - 2 * PAD_X
+    return min(px(_MAX_BUBBLE), width - 2 * MARGIN - (0 if item.own else INDENT)) - 2 * PAD_X
 
 
 def lay_out(item: MessageItem, width: int, *, grouped: bool, fonts: Fonts, tokens: Tokens) -> Layout:
@@ -114,34 +112,37 @@ def lay_out(item: MessageItem, width: int, *, grouped: bool, fonts: Fonts, token
     text_wide = min(most, round(document.idealWidth()) + 1)
     small = QFontMetrics(fonts.small)
     words = meta_words(item)
-    meta_wide = small.horizontalAdvance(words) + (TICK + 4 if item.own else 0)
-    beside = document.last_line_width() + 12 + meta_wide <= most
+    meta_wide = small.horizontalAdvance(words) + (px(TICK) + 4 if item.own else 0)
+    beside = not document.ends_in_code and document.last_line_width() + 12 + meta_wide <= most
     wide = max(text_wide, document.last_line_width() + 12 + meta_wide if beside else meta_wide)
     headed = not item.own and not grouped
     if headed:
         wide = max(wide, min(most, QFontMetrics(fonts.name).horizontalAdvance(item.author.name)))
     if item.reply is not None:
-        wide = max(wide, min(most, _QUOTE_WIDTH))
+        wide = max(wide, min(most, px(_QUOTE_WIDTH)))
     chips, chips_wide, rows = _chips(item, most, fonts)
     wide = max(wide, chips_wide)
-    if document.has_code:
-        # Its ground is as wide as the text may be: no wider than the bubble.
+    turned, ends_turned = document.rtl()
+    if document.has_code or turned:
+        # The ground of code, and text that begins at the right, are as wide as the bubble and no wider.
         document.setTextWidth(wide)
     y = PAD_Y
-    name = QRect(PAD_X, y, wide, _NAME) if headed else None
-    y += _NAME if headed else 0
-    quote = QRect(PAD_X, y, wide, _QUOTE - 6) if item.reply is not None else None
-    y += _QUOTE if quote is not None else 0
+    name = QRect(PAD_X, y, wide, px(_NAME)) if headed else None
+    y += px(_NAME) if headed else 0
+    quote = QRect(PAD_X, y, wide, px(_QUOTE - 6)) if item.reply is not None else None
+    y += px(_QUOTE) if quote is not None else 0
     text = QPoint(PAD_X, y)
     y += round(document.size().height())
-    meta_top = y - _META if beside else y
-    y += 0 if beside else _META
-    meta = QRect(PAD_X + wide - meta_wide, meta_top, meta_wide, _META)
+    meta_top = y - px(_META) if beside else y
+    y += 0 if beside else px(_META)
+    # Where the last line begins at the right, its free end is the left one.
+    meta_left = PAD_X if beside and ends_turned else PAD_X + wide - meta_wide
+    meta = QRect(meta_left, meta_top, meta_wide, px(_META))
     moved = tuple(
         Chip(rect=chip.rect.translated(PAD_X, y + 6), emoji=chip.emoji, text=chip.text, mine=chip.mine)
         for chip in chips
     )
-    y += rows * _CHIPS
+    y += rows * px(_CHIPS)
     return Layout(
         width=wide + 2 * PAD_X,
         height=y + PAD_Y,
@@ -151,6 +152,7 @@ def lay_out(item: MessageItem, width: int, *, grouped: bool, fonts: Fonts, token
         document=document,
         chips=moved,
         meta=meta,
+        beside=beside,
         words=words,
     )
 
@@ -165,7 +167,7 @@ def _chips(item: MessageItem, most: int, fonts: Fonts) -> tuple[list[Chip], int,
         wide = metrics.horizontalAdvance(text) + 18
         if left and left + wide > most:
             left, row = 0, row + 1
-        spot = QRect(left, row * _CHIPS, wide, _CHIP)
+        spot = QRect(left, row * px(_CHIPS), wide, px(_CHIP))
         chips.append(Chip(rect=spot, emoji=reaction.emoji, text=text, mine=reaction.mine))
         left += wide + 4
         widest = max(widest, left - 4)

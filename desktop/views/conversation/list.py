@@ -49,7 +49,7 @@ class MessageList(QListView):
     below_changed = Signal()
     """``following`` or what lies below is another."""
     hovered = Signal(object, QRect)
-    """A ``MessageItem`` and its bubble in the viewport, or None."""
+    """A ``MessageItem`` and its bubble in this widget, or None."""
 
     def __init__(self, timeline: Timeline) -> None:
         super().__init__()
@@ -61,6 +61,7 @@ class MessageList(QListView):
         self._landed = False
         self._anchor: tuple[str, int] | None = None
         self._seen = 0
+        self._above = 0
         self.setAccessibleName(tr("Messages"))
         self.setItemDelegate(self._painter)
         self.setModel(self.rows)
@@ -156,7 +157,18 @@ class MessageList(QListView):
             self.viewport().update()
         self._later.start()
 
+    def _sink(self) -> None:
+        """Few messages lie at the composer, where the newest always is."""
+        self.executeDelayedItemsLayout()
+        last = self.rows.rowCount() - 1
+        high = 0 if last < 0 else self.visualRect(self.rows.index(last)).bottom() + self.verticalOffset() + 1
+        above = max(0, self.contentsRect().height() - high) if high else 0
+        if above != self._above:
+            self._above = above
+            self.setViewportMargins(0, above, 0, 0)
+
     def _settle(self) -> None:
+        self._sink()
         if not self._landed:
             self._land()
         elif self.following:
@@ -311,7 +323,8 @@ class MessageList(QListView):
         index = self.indexAt(at)
         item = index.data(ITEM_ROLE) if index.isValid() else None
         if isinstance(item, MessageItem):
-            self.hovered.emit(item, self._painter.bubble_of(self.visualRect(index), index))
+            bubble = self._painter.bubble_of(self.visualRect(index), index)
+            self.hovered.emit(item, bubble.translated(self.viewport().pos()))
         else:
             self.hovered.emit(None, QRect())
 

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from PySide6.QtCore import QObject, QUrl
+from PySide6.QtCore import QObject, Qt, QUrl
 from PySide6.QtGui import (
     QColor,
     QFont,
@@ -19,12 +19,15 @@ from PySide6.QtGui import (
     QTextOption,
 )
 
+from desktop.ui.fonts import BODY_PX, px, sized
 from desktop.ui.tokens import Tokens
+from desktop.views.conversation.grounds import Ground, take_grounds
 
 LINE_PX: Final = 20
-BODY_PX: Final = 14
 _MARKUP: Final = re.compile(r"[*_~`\[\\]|://|^\s*(?:[>#+-]|\d+[.)])|\w\.\w{2}|\w@\w", re.MULTILINE)
 """Without any of these a text can't hold markup or a link; three messages in four have none."""
+_INDENT: Final = 24
+"""Of a list, pixels."""
 _SAMPLE: Final = (
     "**a** ~~b~~ `c` [d](https://example.org/e) https://example.org/f?g=h#i www.example.org j@example.org\n"
     "- k\n1. l\n> m\n\n```\nn\n```\n"
@@ -96,9 +99,8 @@ class MessageDocument(QTextDocument):
     ) -> None:
         """``erased``: a placeholder, which is no markup. ``names``: mentions as they stand in the body."""
         super().__init__(parent)
-        self._has_code = False
-        font = QFont()
-        font.setPixelSize(BODY_PX)
+        self.grounds: tuple[Ground, ...] = ()
+        font = sized(BODY_PX)
         font.setItalic(erased)
         self.setDefaultFont(font)
         self.setDocumentMargin(0)
@@ -106,20 +108,23 @@ class MessageDocument(QTextDocument):
         option = QTextOption()
         option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         self.setDefaultTextOption(option)
+        self.setIndentWidth(px(_INDENT))
         if has_markup(body) and not erased:
             self.setDefaultStyleSheet(
                 f"a {{ color: {tokens.accent}; }} p, ul, ol, pre, blockquote {{ margin: 0; }}"
                 f" code, pre {{ background-color: {QColor(tokens.hover).name()}; font-family: monospace; }}"
+                " pre { white-space: pre-wrap; }"
                 f" blockquote {{ color: {tokens.muted}; margin-left: 12px; }}"
             )
             html = to_html(body)
-            self._has_code = "<pre>" in html
             self.setHtml(html)
+            if "<pre>" in html or "<blockquote>" in html:
+                self.grounds = take_grounds(self)
         # Nothing but signs ("> >", "- -") would be an empty bubble.
         if not self.toPlainText().strip():
             self.setPlainText(body)
         block = QTextBlockFormat()
-        block.setLineHeight(LINE_PX, QTextBlockFormat.LineHeightTypes.FixedHeight.value)
+        block.setLineHeight(px(LINE_PX), QTextBlockFormat.LineHeightTypes.FixedHeight.value)
         cursor = QTextCursor(self)
         cursor.select(QTextCursor.SelectionType.Document)
         cursor.mergeBlockFormat(block)
@@ -132,7 +137,21 @@ class MessageDocument(QTextDocument):
     @property
     def has_code(self) -> bool:
         """Whether a block of it has a ground of its own."""
-        return self._has_code
+        return any(ground.code for ground in self.grounds)
+
+    @property
+    def ends_in_code(self) -> bool:
+        """Nothing else stands on the ground of code."""
+        return bool(self.grounds) and self.grounds[-1].code and self.grounds[-1].last == self.blockCount() - 1
+
+    def rtl(self) -> tuple[bool, bool]:
+        """Whether any paragraph runs right to left, and whether the last one does."""
+        block, found, last = self.begin(), False, False
+        while block.isValid():
+            last = block.textDirection() is Qt.LayoutDirection.RightToLeft
+            found = found or last
+            block = block.next()
+        return found, last
 
     def _mark(self, names: Sequence[str], tokens: Tokens) -> None:
         """Mentions in the accent colour. They stand in order, so each is looked for after the one before."""

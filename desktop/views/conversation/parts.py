@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QPoint, QRect, QRectF, Qt, Signal, SignalInstance
+from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, Qt, Signal, SignalInstance
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QStyle, QVBoxLayout, QWidget
 
 from desktop.services.state import MessageItem, RoomItem
+from desktop.ui.fonts import px, sized
 from desktop.ui.i18n import tr
 from desktop.ui.icons import paint_icon
 from desktop.ui.theme import tokens
-from desktop.views.kit import Avatar, Elided, IconButton, IconLabel
+from desktop.views.kit import LOOKS, Avatar, Elided, IconButton, IconLabel
 
 _HEIGHT: Final = 60
 _AVATAR: Final = 32
@@ -49,7 +50,7 @@ class Header(QWidget):
         super().__init__()
         self.setObjectName("header")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setFixedHeight(_HEIGHT)
+        self.setFixedHeight(px(_HEIGHT))
         self.back = IconButton("arrow-left", tr("Back to the list"), colour="text")
         self.back.clicked.connect(self.back_wanted)
         self.details = IconButton("panel-right", tr("Details"))
@@ -71,6 +72,11 @@ class Header(QWidget):
         row.addSpacing(12)
         row.addLayout(names, 1)
         row.addWidget(self.details)
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() in LOOKS:
+            self.setFixedHeight(px(_HEIGHT))
+        super().changeEvent(event)
 
     def show_room(self, room: RoomItem) -> None:
         """Another title or number of members."""
@@ -125,11 +131,10 @@ class HoverBar(QFrame):
         row = QHBoxLayout(self)
         row.setContentsMargins(2, 2, 2, 2)
         row.setSpacing(0)
-        self.react = IconButton("smile", tr("React"))
-        self.reply = IconButton("reply", tr("Reply"))
-        self.more = IconButton("ellipsis-vertical", tr("More"))
+        self.react = IconButton("smile", tr("React"), size=_TOOL)
+        self.reply = IconButton("reply", tr("Reply"), size=_TOOL)
+        self.more = IconButton("ellipsis-vertical", tr("More"), size=_TOOL)
         for part in (self.react, self.reply, self.more):
-            part.setFixedSize(_TOOL, _TOOL)
             part.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             row.addWidget(part)
         self.react.clicked.connect(lambda: self._emit_at(self.react_wanted))
@@ -145,10 +150,12 @@ class HoverBar(QFrame):
             return
         self._item = item
         self.adjustSize()
-        room = self._place.rect()
+        room, turn = self._place.rect(), self._place.layoutDirection()
+        bubble = QStyle.visualRect(turn, room, bubble)
         left = bubble.right() - self.width() + 8 if item.own else bubble.right() - 12
         left = max(4, min(left, room.width() - self.width() - 4))
-        self.move(left, max(2, bubble.top() - self.height() + 10))
+        spot = QRect(left, max(2, bubble.top() - self.height() + 10), self.width(), self.height())
+        self.move(QStyle.visualRect(turn, room, spot).topLeft())
         self.show()
         self.raise_()
 
@@ -162,10 +169,18 @@ class DownButton(QAbstractButton):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._count = 0
-        self.setFixedSize(_ROUND, _ROUND + 8)
+        self._fit()
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.hide()
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() in LOOKS:
+            self._fit()
+        super().changeEvent(event)
+
+    def _fit(self) -> None:
+        self.setFixedSize(px(_ROUND), px(_ROUND + 8))
 
     def show_count(self, count: int) -> None:
         """0 shows no number."""
@@ -178,21 +193,20 @@ class DownButton(QAbstractButton):
     def paintEvent(self, event: QPaintEvent) -> None:
         t, painter = tokens(), QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        disc = QRectF(0.5, 8.5, _ROUND - 1, _ROUND - 1)
+        disc = QRectF(self.rect()).adjusted(0.5, px(8) + 0.5, -0.5, -0.5)
         painter.setPen(QPen(QColor(t.accent if self.hasFocus() else t.line), 1))
         painter.setBrush(QColor(t.surface))
         painter.drawEllipse(disc)
-        paint_icon(painter, QRectF(11, 19, 18, 18), "arrow-down", t.muted)
+        inset = px(11)
+        paint_icon(painter, disc.adjusted(inset, inset, -inset, -inset), "arrow-down", t.muted)
         if not self._count:
             return
-        font = painter.font()
-        font.setPixelSize(11)
-        painter.setFont(font)
+        painter.setFont(sized(11))
         text = str(self._count) if self._count <= _MANY else f"{_MANY}+"
-        wide = max(18, painter.fontMetrics().horizontalAdvance(text) + 10)
-        badge = QRectF((_ROUND - wide) / 2, 0, wide, 18)
+        wide = max(px(18), painter.fontMetrics().horizontalAdvance(text) + 10)
+        badge = QRectF((self.width() - wide) / 2, 0, wide, px(18))
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(t.accent))
-        painter.drawRoundedRect(badge, 9, 9)
+        painter.drawRoundedRect(badge, badge.height() / 2, badge.height() / 2)
         painter.setPen(QColor(t.on_accent))
         painter.drawText(badge, Qt.AlignmentFlag.AlignCenter, text)

@@ -9,7 +9,7 @@ from typing import Any
 import shiboken6
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QHideEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QStyle, QVBoxLayout, QWidget
 
 from common.protocol.types import Mention
 from desktop.services.api import Account, Timeline
@@ -25,7 +25,8 @@ from desktop.views.conversation.list import MessageList
 from desktop.views.conversation.markdown import code_blocks, opens
 from desktop.views.conversation.parts import DownButton, Header, HoverBar, Strip, typing_words
 from desktop.views.forms import Message
-from desktop.views.kit import Elided, plain_label
+from desktop.views.kit import LOOKS, Elided, plain_label
+from desktop.views.plain import plain
 
 
 class ConversationView(QWidget):
@@ -64,7 +65,7 @@ class ConversationView(QWidget):
             tr("This account was deleted. What was written can still be read."), kind="muted", wrap=True
         )
         self._closed.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.composer.setPlaceholderText(tr("Message {title}").format(title=room.title))
+        self.composer.set_hint(tr("Message {title}").format(title=room.title))
         self.composer.setPlainText(account.draft(room.room_id))
         self._lay_out()
         self._connect()
@@ -92,7 +93,7 @@ class ConversationView(QWidget):
         self.window().removeEventFilter(self)
 
     def changeEvent(self, event: QEvent) -> None:
-        if event.type() in {QEvent.Type.PaletteChange, QEvent.Type.FontChange}:
+        if event.type() in {*LOOKS, QEvent.Type.FontChange}:
             self.list.forget_layouts()
         super().changeEvent(event)
 
@@ -165,7 +166,9 @@ class ConversationView(QWidget):
 
     def _place_down(self) -> None:
         area = self.list.rect()
-        self._down.move(area.width() - self._down.width() - 20, area.height() - self._down.height() - 8)
+        spot = self._down.rect()
+        spot.moveBottomRight(area.bottomRight() - QPoint(20, 8))
+        self._down.move(QStyle.visualRect(self.layoutDirection(), area, spot).topLeft())
 
     def _to_end(self) -> None:
         async def go() -> None:
@@ -263,7 +266,9 @@ class ConversationView(QWidget):
     def _reply(self, item: MessageItem) -> None:
         self._cancel()
         self._reply_to = item.seq
-        self.strip.say("reply", tr("Reply to {name}: {text}").format(name=item.author.name, text=item.body))
+        self.strip.say(
+            "reply", tr("Reply to {name}: {text}").format(name=item.author.name, text=plain(item.body))
+        )
         self.composer.setFocus()
 
     # The menu of a message.

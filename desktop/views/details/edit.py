@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QCheckBox
-
 from common.limits import TITLE_MAX_CHARS, TOPIC_MAX_CHARS
 from common.protocol.types import Visibility
 from desktop.services.api import Account
 from desktop.services.state import RoomItem
 from desktop.ui.i18n import tr
 from desktop.views.context import Context
-from desktop.views.forms import Field, Form, button
+from desktop.views.forms import CheckRow, Field, Form, button
 from desktop.views.overlay import Panel
 
 
@@ -22,11 +20,12 @@ class EditRoom(Form):
         self._account, self._room = account, room
         self.name = Field(tr("Name of the group"), text=room.title, limit=TITLE_MAX_CHARS)
         self.topic = Field(tr("What it is about (optional)"), text=room.topic, limit=TOPIC_MAX_CHARS)
-        self.public = QCheckBox(tr("Anyone on this server may join"))
+        public = CheckRow(tr("Anyone on this server may join"))
+        self.public = public.box
         self.public.setChecked(room.visibility is Visibility.PUBLIC)
         self.save = button(tr("Save"), "primary")
         self.save.clicked.connect(self._save)
-        for part in (self.name, self.topic, self.public, self.message, self.save):
+        for part in (self.name, self.topic, public, self.message, self.save):
             self.column.addWidget(part)
         self.submits(self.save, self.name, self.topic, busy=tr("Saving…"))
         self.setFocusProxy(self.name)

@@ -18,7 +18,7 @@ from desktop.views.ask import ask
 from desktop.views.context import Context
 from desktop.views.details.code import ask_to_delete, show_reset_code
 from desktop.views.details.rights import may_remove, roles_to_give
-from desktop.views.entries import ROW, Entry, EntryList, person_entry
+from desktop.views.entries import Entry, EntryList, person_entry, row_height
 
 _MENU_KEYS: Final = frozenset({Qt.Key.Key_Menu, Qt.Key.Key_F10})
 
@@ -70,7 +70,10 @@ class MemberList(EntryList):
         self.setCurrentRow(rows.get(before, 0) if members else -1)
         if not self.hasFocus():
             self.clearSelection()
-        self.setFixedHeight(max(1, len(members)) * ROW)
+        self._fit()
+
+    def _fit(self) -> None:
+        self.setFixedHeight(max(1, self.count()) * row_height())
 
     def menu_of(self, member: MemberItem) -> QMenu | None:
         """Nothing to do gives no menu."""

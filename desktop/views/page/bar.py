@@ -6,15 +6,18 @@ import time
 from typing import Final
 
 from PySide6.QtCore import QTimer
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from desktop.services.api import Account
 from desktop.services.state import Link, LinkState
+from desktop.ui.fonts import px
 from desktop.ui.i18n import tr
 from desktop.views.forms import button
 from desktop.views.kit import IconLabel, plain_label
 
 _TICK_MS: Final = 500
+_SHORT_BELOW: Final = 480
 _STOPPED: Final = frozenset({Link.SIGNED_OUT, Link.KEY_CHANGED, Link.VERSION, Link.REPLACED})
 
 
@@ -23,9 +26,12 @@ def stopped(link: Link) -> bool:
     return link in _STOPPED
 
 
-def bar_text(state: LinkState, now: float) -> str:
-    """What happened, what it means and when the next try is; ``now`` is monotonic seconds."""
-    words = [state.reason or tr("Offline."), tr("You can keep writing.")]
+def bar_text(state: LinkState, now: float, *, short: bool = False) -> str:
+    """What happened, what it means and when the next try is; ``now`` is monotonic seconds.
+
+    ``short`` leaves out why, for a narrow window.
+    """
+    words = [tr("Offline.") if short else state.reason or tr("Offline."), tr("You can keep writing.")]
     if state.waiting == 1:
         words.append(tr("1 message waits."))
     elif state.waiting:
@@ -63,11 +69,17 @@ class OfflineBar(QWidget):
         """What it says."""
         return self._text.text()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._show()
+
     def _show(self) -> None:
         state = self._account.link
         offline = state.link is Link.WAITING
         if offline:
-            self._text.setText(bar_text(state, time.monotonic()))
+            short = self.width() < px(_SHORT_BELOW)
+            self._text.setText(bar_text(state, time.monotonic(), short=short))
+            self._text.setToolTip(state.reason if short else "")
         # Its own clock runs only while there is something to count.
         if offline and not self._timer.isActive():
             self._timer.start()

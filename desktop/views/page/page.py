@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from desktop.services.api import Account
+from desktop.ui.fonts import px, scale
 from desktop.ui.i18n import tr
 from desktop.views.context import Context
 from desktop.views.conversation.view import ConversationView
 from desktop.views.details.pane import DetailsPane
-from desktop.views.kit import plain_label
+from desktop.views.kit import LOOKS, plain_label
 from desktop.views.page.bar import OfflineBar, stopped
 from desktop.views.page.roompane import RoomPane
 from desktop.views.page.stop import StopScreen
@@ -135,7 +136,12 @@ class AccountPage(QWidget):
 
     @property
     def _wide(self) -> bool:
-        return self.width() > WIDE_ABOVE
+        return self.width() > px(WIDE_ABOVE)
+
+    @property
+    def _designed_width(self) -> int:
+        """With larger text fewer panes fit beside each other."""
+        return round(self.width() / scale())
 
     def arrange(self) -> None:
         """What fits beside each other."""
@@ -143,17 +149,17 @@ class AccountPage(QWidget):
         in_room = self._conversation is not None or halted
         wanted = self._details_beside if self._wide else self._details_over
         details = wanted and self._conversation is not None and not halted
-        panes = arrange(self.width(), in_room=in_room, details=details)
+        panes = arrange(self._designed_width, in_room=in_room, details=details)
         self._show_details(shown=panes.details)
         self.pane.setVisible(panes.list)
         self._main.setVisible(panes.conversation)
         self._side.setVisible(panes.details)
-        self.pane.setMinimumWidth(0 if panes.back else LIST_MIN)
-        self.pane.setMaximumWidth(_UNBOUND if panes.back else LIST_MAX)
-        self._main.setMinimumWidth(0 if panes.back else CONVERSATION_MIN)
+        self.pane.setMinimumWidth(0 if panes.back else px(LIST_MIN))
+        self.pane.setMaximumWidth(_UNBOUND if panes.back else px(LIST_MAX))
+        self._main.setMinimumWidth(0 if panes.back else px(CONVERSATION_MIN))
         beside = panes.details and panes.conversation
-        self._side.setMinimumWidth(DETAILS_MIN if beside else 0)
-        self._side.setMaximumWidth(DETAILS_MAX if beside else _UNBOUND)
+        self._side.setMinimumWidth(px(DETAILS_MIN) if beside else 0)
+        self._side.setMaximumWidth(px(DETAILS_MAX) if beside else _UNBOUND)
         if self._conversation is not None:
             self._conversation.back.setVisible(panes.back)
             self._conversation.header.details.setChecked(panes.details)
@@ -180,16 +186,21 @@ class AccountPage(QWidget):
             return
         self._panes = panes
         setting = self._context.settings.setting
-        first = min(max(setting(_WIDTH_SETTING, int, LIST_WIDTH), LIST_MIN), LIST_MAX)
-        last = setting(_DETAILS_WIDTH_SETTING, int, DETAILS_WIDTH) if panes.conversation else 0
+        first = min(max(setting(_WIDTH_SETTING, int, px(LIST_WIDTH)), px(LIST_MIN)), px(LIST_MAX))
+        last = setting(_DETAILS_WIDTH_SETTING, int, px(DETAILS_WIDTH)) if panes.conversation else 0
         if panes.details and not panes.conversation:
-            self._split.setSizes([first, 0, max(DETAILS_MIN, self.width() - first)])
+            self._split.setSizes([first, 0, max(px(DETAILS_MIN), self.width() - first)])
         else:
-            self._split.setSizes([first, max(CONVERSATION_MIN, self.width() - first - last), last])
+            self._split.setSizes([first, max(px(CONVERSATION_MIN), self.width() - first - last), last])
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.arrange()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in LOOKS:
+            self.arrange()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         back = event.key() in {Qt.Key.Key_Escape, Qt.Key.Key_Back}

@@ -5,22 +5,26 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from common.protocol.types import RoomKind
 from desktop.models.rooms import ITEM_ROLE
 from desktop.services.state import RoomItem, SendState
+from desktop.ui.fonts import px, sized
 from desktop.ui.i18n import tr
 from desktop.ui.icons import paint_icon
 from desktop.ui.theme import tokens
 from desktop.ui.times import short_day
 from desktop.ui.tokens import RADIUS_CONTROL, avatar_colour
+from desktop.views.plain import plain
 from desktop.widgets.avatar import initials, paint_avatar, paint_picture
 
 _HEIGHT: Final = 58
 _AVATAR: Final = 40
+_TEXTS: Final = 40
+"""Both lines."""
 _BADGE: Final = 20
 _MANY: Final = 99
 _TICK: Final = 14
@@ -36,28 +40,20 @@ _TICKS: Final = {
 def second_line(room: RoomItem) -> str:
     """Who writes, what was drafted, or what was said last."""
     if room.typing:
-        if room.kind is RoomKind.GROUP:
-            return tr("{names} is typing…").format(names=", ".join(room.typing))
-        return tr("typing…")
+        if room.kind is not RoomKind.GROUP:
+            return tr("typing…")
+        words = tr("{names} is typing…") if len(room.typing) == 1 else tr("{names} are typing…")
+        return words.format(names=", ".join(room.typing))
     if room.draft:
-        return tr("Draft: {text}").format(text=" ".join(room.draft.split()))
-    return room.preview
+        return tr("Draft: {text}").format(text=plain(room.draft))
+    return plain(room.preview) or tr("No messages yet")
 
 
 class RoomDelegate(QStyledItemDelegate):
     """Avatar, title and time, preview with its tick, unread badge; leading is right in such languages."""
 
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._title, self._small, self._badge_font = QFont(), QFont(), QFont()
-        self._title.setPixelSize(14)
-        self._title.setWeight(QFont.Weight.DemiBold)
-        self._small.setPixelSize(13)
-        self._badge_font.setPixelSize(12)
-        self._badge_font.setWeight(QFont.Weight.DemiBold)
-
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return QSize(0, _HEIGHT)
+        return QSize(0, px(_HEIGHT))
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -67,18 +63,22 @@ class RoomDelegate(QStyledItemDelegate):
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         state = option.state
-        ground = t.selection if state & QStyle.StateFlag.State_Selected else None
+        chosen = bool(state & QStyle.StateFlag.State_Selected)
+        ground = t.selection if chosen else None
         if ground is None and state & QStyle.StateFlag.State_MouseOver:
             ground = t.hover
         focused = bool(state & QStyle.StateFlag.State_HasFocus)
         if ground is not None or focused:
-            painter.setPen(QPen(QColor(t.accent), 1) if focused else Qt.PenStyle.NoPen)
+            painter.setPen(
+                QPen(QColor(t.accent), 1) if focused or (t.outlined and chosen) else Qt.PenStyle.NoPen
+            )
             painter.setBrush(QColor(ground) if ground is not None else Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(
                 QRectF(rect).adjusted(0.5, 0.5, -0.5, -0.5), RADIUS_CONTROL, RADIUS_CONTROL
             )
         place = QRect(rect.left() + 12, rect.center().y() - _AVATAR // 2 + 1, _AVATAR, _AVATAR)
-        body = QRect(rect.left() + 64, rect.top() + 9, rect.width() - 76, 40)
+        high = px(_TEXTS)
+        body = QRect(rect.left() + 64, rect.center().y() - high // 2 + 1, rect.width() - 76, high)
         line = _Line(painter, option)
         self._avatar(painter, line.seen(place, rect), room)
         self._texts(line, body, rect, room)
@@ -93,31 +93,33 @@ class RoomDelegate(QStyledItemDelegate):
         paint_avatar(painter, QRectF(place), text=text, colour=avatar_colour(key, chosen))
 
     def _texts(self, line: _Line, body: QRect, row: QRect, room: RoomItem) -> None:
-        t = tokens()
+        t, title, small = tokens(), sized(14, QFont.Weight.DemiBold), sized(13)
         top, bottom = QRect(body), QRect(body)
-        top.setHeight(20)
+        top.setHeight(body.height() // 2)
         bottom.setTop(top.bottom() + 1)
         if room.preview_at_ms is not None:
             when = short_day(room.preview_at_ms, time.time_ns() // 1_000_000)
-            width = QFontMetrics(self._small).horizontalAdvance(when)
+            width = QFontMetrics(small).horizontalAdvance(when)
             spot = QRect(top.right() - width, top.top(), width + 1, top.height())
-            line.text(spot, row, when, self._small, t.muted)
+            line.text(spot, row, when, small, t.muted)
             top.setRight(spot.left() - 8)
-        line.text(top, row, room.title, self._title, t.text)
+        line.text(top, row, room.title, title, t.text)
         if room.unread:
             text = str(room.unread) if room.unread <= _MANY else f"{_MANY}+"
-            width = max(_BADGE, QFontMetrics(self._badge_font).horizontalAdvance(text) + 10)
-            spot = QRect(bottom.right() - width + 1, bottom.center().y() - _BADGE // 2, width, _BADGE)
-            line.badge(line.seen(spot, row), text, self._badge_font)
+            font, tall = sized(12, QFont.Weight.DemiBold), px(_BADGE)
+            width = max(tall, QFontMetrics(font).horizontalAdvance(text) + px(10))
+            spot = QRect(bottom.right() - width + 1, bottom.center().y() - tall // 2, width, tall)
+            line.badge(line.seen(spot, row), text, font)
             bottom.setRight(spot.left() - 8)
         words = second_line(room)
         tick = None if room.typing or room.draft else _TICKS.get(room.preview_state)
+        size = px(_TICK)
         if tick is not None:
-            bottom.setRight(bottom.right() - _TICK - 4)
-        line.text(bottom, row, words, self._small, t.accent if room.typing else t.muted)
+            bottom.setRight(bottom.right() - size - 4)
+        line.text(bottom, row, words, small, t.accent if room.typing else t.muted)
         if tick is not None:
-            width = min(bottom.width(), QFontMetrics(self._small).horizontalAdvance(words))
-            spot = QRect(bottom.left() + width + 4, bottom.center().y() - _TICK // 2 + 1, _TICK, _TICK)
+            width = min(bottom.width(), QFontMetrics(small).horizontalAdvance(words))
+            spot = QRect(bottom.left() + width + 4, bottom.center().y() - size // 2 + 1, size, size)
             paint_icon(line.painter, QRectF(line.seen(spot, row)), tick[0], getattr(t, tick[1]))
 
 
@@ -142,7 +144,7 @@ class _Line:
         t = tokens()
         self.painter.setPen(Qt.PenStyle.NoPen)
         self.painter.setBrush(QColor(t.accent))
-        self.painter.drawRoundedRect(QRectF(spot), _BADGE / 2, _BADGE / 2)
+        self.painter.drawRoundedRect(QRectF(spot), spot.height() / 2, spot.height() / 2)
         self.painter.setFont(font)
         self.painter.setPen(QColor(t.on_accent))
         self.painter.drawText(spot, Qt.AlignmentFlag.AlignCenter, text)

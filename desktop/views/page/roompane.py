@@ -24,7 +24,8 @@ def link_words(state: LinkState) -> str:
     if state.link is Link.ONLINE:
         if state.latency_ms is None:
             return tr("Connected")
-        return tr("Connected · {latency} ms").format(latency=state.latency_ms)
+        # Under a millisecond it is not none.
+        return tr("Connected · {latency} ms").format(latency=max(1, state.latency_ms))
     return tr("Connecting…") if state.link is Link.CONNECTING else tr("Offline")
 
 
@@ -44,6 +45,7 @@ class RoomPane(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._context = context
         self._account = account
+        self._open: str | None = None
         self._avatar = Avatar(_AVATAR)
         self._server = Elided(kind="name")
         self._place = Elided(kind="muted")
@@ -75,12 +77,14 @@ class RoomPane(QWidget):
 
     def choose(self, room_id: str | None) -> None:
         """Mark a room as the open one."""
+        self._open = room_id
         row = -1 if room_id is None else self.model.row_of(room_id)
         self.rooms.setCurrentIndex(self.model.index(row) if row >= 0 else QModelIndex())
 
     def step(self, by: int, *, unread: bool = False) -> None:
         """Open the next or previous room; with ``unread`` the next one that has something new."""
-        row = self.rooms.currentIndex().row() + by
+        # From the open room: the row that the keyboard is on may be another, or open nothing yet.
+        row = (-1 if self._open is None else self.model.row_of(self._open)) + by
         while 0 <= row < self.model.rowCount():
             room: RoomItem = self.model.index(row).data(ITEM_ROLE)
             if room.unread or not unread:
@@ -146,9 +150,9 @@ class RoomPane(QWidget):
         info = self._account.info
         self._avatar.show_person(info.me)
         self._server.set_text(info.server_name)
-        where = tr("on this computer") if info.hosted_here else info.address
-        self._place.set_text(f"{info.me.name} · {where}")
-
+        self._avatar.setToolTip(f"{info.me.name} · @{info.me.username}")
+        where = tr("on this computer") if info.hosted_here else info.address.removeprefix("http://")
+        self._place.set_text(where.removeprefix("https://"))
         self._show_host()
 
     def _show_host(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 import shiboken6
-from PySide6.QtWidgets import QCheckBox, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
 from common.limits import TITLE_MAX_CHARS, TOPIC_MAX_CHARS
 from common.protocol.types import Visibility
@@ -15,7 +15,7 @@ from desktop.services.state import Person, PublicRoomItem, ServiceError
 from desktop.ui.i18n import tr
 from desktop.views.context import Context
 from desktop.views.entries import Entry, EntryList
-from desktop.views.forms import Field, Form, Message, button
+from desktop.views.forms import CheckRow, Field, Form, Message, button
 from desktop.views.kit import plain_label
 from desktop.views.overlay import Panel
 from desktop.views.rooms.people import PeopleList
@@ -69,7 +69,8 @@ class NewGroup(Form):
         self._account = account
         self.name = Field(tr("Name of the group"), limit=TITLE_MAX_CHARS)
         self.topic = Field(tr("What it is about (optional)"), limit=TOPIC_MAX_CHARS)
-        self.public = QCheckBox(tr("Anyone on this server may join"))
+        public = CheckRow(tr("Anyone on this server may join"))
+        self.public = public.box
         self.people = PeopleList(context, account, many=True)
         self.people.changed.connect(self._count)
         self._picked = plain_label(tr("Members"), kind="section")
@@ -78,7 +79,7 @@ class NewGroup(Form):
         for part in (
             self.name,
             self.topic,
-            self.public,
+            public,
             self._picked,
             self.people,
             self.message,

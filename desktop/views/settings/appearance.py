@@ -1,11 +1,11 @@
-"""Light, dark, high contrast, or as the system."""
+"""Light, dark, high contrast, or as the system; how large text is."""
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QApplication, QButtonGroup, QRadioButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QButtonGroup, QComboBox, QRadioButton, QVBoxLayout, QWidget
 
 from desktop.ui.i18n import tr
-from desktop.ui.theme import THEME_SETTING, Theme, apply, chosen_theme, tokens_of
+from desktop.ui.theme import TEXT_PERCENTS, TEXT_SETTING, THEME_SETTING, Theme, chosen_theme, dress
 from desktop.views.context import Context
 from desktop.views.kit import plain_label
 
@@ -34,9 +34,29 @@ class AppearanceSection(QWidget):
             choice.toggled.connect(lambda on, theme=theme: self._choose(theme, on=on))
             self.themes.addButton(choice, number)
             column.addWidget(choice)
+        self.text = QComboBox()
+        self.text.addItem(tr("Like the system"), 0)
+        for percent in TEXT_PERCENTS:
+            self.text.addItem(tr("{percent} %").format(percent=percent), percent)
+        kept = context.settings.setting(TEXT_SETTING, int, 0)
+        self.text.setCurrentIndex(max(0, self.text.findData(kept)))
+        self.text.setAccessibleName(tr("Size of text"))
+        self.text.activated.connect(self._resize_text)
+        caption = plain_label(tr("Size of text"), kind="section")
+        caption.setBuddy(self.text)
+        column.addSpacing(8)
+        column.addWidget(caption)
+        column.addWidget(self.text)
 
     def _choose(self, theme: Theme, *, on: bool) -> None:
+        if on:
+            self._keep(THEME_SETTING, theme)
+
+    def _resize_text(self) -> None:
+        self._keep(TEXT_SETTING, self.text.currentData())
+
+    def _keep(self, name: str, value: object) -> None:
+        self._context.settings.set_setting(name, value)
         app = QApplication.instance()
-        if on and isinstance(app, QApplication):
-            self._context.settings.set_setting(THEME_SETTING, theme)
-            apply(app, tokens_of(theme))
+        if isinstance(app, QApplication):
+            dress(app, self._context.settings)

@@ -8,11 +8,12 @@ from typing import Final
 
 from PySide6.QtCore import QBuffer, QIODevice, QSize, Qt
 from PySide6.QtGui import QImage, QImageReader
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout
+from PySide6.QtWidgets import QFileDialog
 
 from desktop.services.api import Account
 from desktop.services.state import ServiceError
 from desktop.ui.i18n import tr
+from desktop.views.buttons import ButtonRow
 from desktop.views.context import Context
 from desktop.views.forms import Form, button
 
@@ -31,12 +32,7 @@ class PictureRow(Form):
         self.choose.clicked.connect(self._ask)
         self.remove.clicked.connect(lambda: self.work(self._remove, "picture"))
         self.submits(self.choose, busy=tr("Sending…"))
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addWidget(self.choose)
-        row.addWidget(self.remove)
-        row.addStretch(1)
-        self.column.addLayout(row)
+        self.column.addWidget(ButtonRow(self.choose, self.remove, at_end=False))
         self.column.addWidget(self.message)
         account.changed.connect(self._show)
         self._show()

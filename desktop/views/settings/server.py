@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shiboken6
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout
 
 from desktop.services.api import Account
 from desktop.ui.i18n import tr
+from desktop.views.buttons import ButtonRow
 from desktop.views.context import Context
-from desktop.views.forms import Form, button
+from desktop.views.forms import CheckRow, Form, button
 from desktop.views.kit import plain_label
 
 
@@ -28,17 +28,13 @@ class ServerSection(Form):
         for part in (self._where, self._key, self._state, self.message):
             self.column.addWidget(part)
         if account.info.hosted_here:
-            row = QHBoxLayout()
-            row.setSpacing(8)
-            row.addWidget(self.restart)
-            row.addWidget(self.toggle)
-            row.addStretch(1)
-            self.column.addLayout(row)
-        self.invited = QCheckBox(tr("Only people with an invite may make an account"))
+            self.column.addWidget(ButtonRow(self.restart, self.toggle, at_end=False))
+        choice = CheckRow(tr("Only people with an invite may make an account"))
+        choice.setVisible(account.info.me.admin)
+        self.invited = choice.box
         self.invited.setEnabled(False)
-        self.invited.setVisible(account.info.me.admin)
         self.invited.clicked.connect(self._set_registration)
-        self.column.addWidget(self.invited)
+        self.column.addWidget(choice)
         if account.info.me.admin:
             context.attempt(self._look(), self, self.message.say)
         context.host.changed.connect(self._show)

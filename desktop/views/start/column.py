@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
+from desktop.ui.fonts import px
 from desktop.ui.i18n import tr
 from desktop.views.context import Context
 from desktop.views.forms import Form
-from desktop.views.kit import IconButton, plain_label
+from desktop.views.kit import LOOKS, IconButton, plain_label
 from desktop.views.overlay import scrolled
 
 _WIDTH: Final = 380
@@ -28,11 +29,12 @@ class StartForm(QWidget):
         self.back = IconButton("arrow-left", tr("Back"), colour="text")
         self.back.clicked.connect(self.back_wanted)
         self.form = Form(context)
-        self.form.setMaximumWidth(_WIDTH)
+        self._fit()
         heading = plain_label(title, kind="title", wrap=True)
         self.form.column.addWidget(heading)
         self.meaning = plain_label(meaning, kind="muted", wrap=True)
         self.form.column.addWidget(self.meaning)
+        self.form.column.addSpacing(4)
         self.setAccessibleName(title)
         top = QHBoxLayout()
         top.setContentsMargins(12, 12, 12, 0)
@@ -52,6 +54,14 @@ class StartForm(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addLayout(top)
         outer.addWidget(scrolled(middle), 1)
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() in LOOKS:
+            self._fit()
+        super().changeEvent(event)
+
+    def _fit(self) -> None:
+        self.form.setMaximumWidth(px(_WIDTH))
 
     def add(self, *parts: QWidget) -> None:
         """Below what is there."""

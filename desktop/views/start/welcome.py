@@ -6,9 +6,10 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QShowEvent
 
 from desktop.ui.i18n import tr
+from desktop.views.buttons import IconPushButton
 from desktop.views.context import Context
 from desktop.views.forms import Field, button
-from desktop.views.kit import IconPushButton, plain_label
+from desktop.views.kit import plain_label
 from desktop.views.start.column import StartForm, either_or
 
 
@@ -55,7 +56,7 @@ class Welcome(StartForm):
     def _show_host(self) -> None:
         """The computer may host already, with nobody signed in to it."""
         exists = self.context.host.exists
-        self.host.set_words(tr("Sign in on this computer") if exists else tr("Host on this computer"))
+        self.host.setText(tr("Sign in on this computer") if exists else tr("Host on this computer"))
         if self.context.host.state.problem:
             self.form.message.say(self.context.host.state.problem)
 

@@ -170,7 +170,24 @@ def test_the_message_under_the_mouse_is_told_with_its_bubble(qtbot: QtBot, windo
     item, box = told[-1]
     assert item is timeline.items[1]
     assert isinstance(box, QRect)
-    assert view.viewport().rect().contains(box)
+    assert box.contains(view.viewport().mapTo(view, at) + QPoint(200, 0))
+    assert view.rect().contains(box)
+
+
+def test_few_messages_lie_at_the_foot_until_they_fill_the_window(qtbot: QtBot, window: QWidget) -> None:
+    timeline = FakeTimeline([message(1), message(2)])
+    view = shown(qtbot, window, timeline)
+
+    def foot() -> int:
+        last = view.visualRect(view.rows.index(view.rows.rowCount() - 1))
+        return view.viewport().mapTo(view, last.bottomLeft()).y()
+
+    assert foot() == view.contentsRect().bottom()
+    for seq in range(3, MANY):
+        timeline.add(message(seq))
+    qtbot.waitUntil(lambda: on_screen(view)[-1:] == [f"m{MANY - 1}"])
+    assert view.viewport().height() == view.contentsRect().height()
+    assert foot() == view.contentsRect().bottom()
 
 
 def test_a_jump_shows_the_message_for_a_moment(qtbot: QtBot, window: QWidget) -> None:

@@ -6,7 +6,7 @@ On embedded storage no server may run on the folder, which is locked; on Postgre
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -76,6 +76,16 @@ def server_id(settings: Settings) -> str:
     """
     _check(settings.identity_path)
     return ServerIdentity(settings.identity_path).server_id
+
+
+def certificate(settings: Settings, hosts: Sequence[str]) -> tuple[bytes, bytes]:
+    """A certificate for ``hosts``, signed by the server's identity, and its key: both PEM.
+
+    Raises:
+        FileNotFoundError: there is no identity yet.
+    """
+    _check(settings.identity_path)
+    return ServerIdentity(settings.identity_path).leaf(hosts)
 
 
 async def reset_password(settings: Settings, username: str, new: str) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -78,6 +80,41 @@ def rotate_keys(*, config: ConfigFile = None, flags: Annotated[Flags, Parameter(
     return in_words(
         lambda: print(f"keys removed: {asyncio.run(rotate(loaded_from(config, flags).settings))}")
     )
+
+
+@app.command
+def certificate(
+    *hosts: str,
+    out: Path,
+    config: ConfigFile = None,
+    flags: Annotated[Flags, Parameter(name="*")] = NO_FLAGS,
+) -> int:
+    """Write a TLS certificate and its key, signed by the server's identity, for a proxy in front of the server.
+
+    Clients check that the certificate is the server's own, whoever ends TLS; it is good for a year.
+
+    Args:
+        hosts: The names and addresses that clients use.
+        out: The folder for tls.crt and tls.key.
+    """
+    from server.offline import certificate as signed
+
+    def told() -> None:
+        settings = loaded_from(config, flags).settings
+        for name, pem in zip(("tls.crt", "tls.key"), signed(settings, hosts), strict=True):
+            write_private(out / name, pem)
+            print(out / name)
+
+    return in_words(told)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """A file that only its owner can read, in place of what was there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
 
 
 def ask_password(prompt: str) -> str:

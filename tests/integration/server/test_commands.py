@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from common.identity import IDENTITY_OID
+from common.ids import new_id, server_id_of
 from common.protocol.rest import Register, Registration
 from server.bootstrap import Server
 from server.settings import Settings
 from tests.support.client import Rest
+from tests.support.services import services
+from tests.support.stores import postgres_url, redis_client
 
 
 def command(*words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
@@ -48,8 +56,89 @@ async def test_a_password_is_set_and_an_invite_made_while_it_is_down(tmp_path: P
         await again.stop()
 
 
+async def test_on_postgresql_commands_work_beside_a_server_that_runs(
+    tmp_path: Path, quiet_kafka: None
+) -> None:
+    data = tmp_path / "data"
+    async with redis_client():
+        settings = Settings(
+            data=data,
+            port=0,
+            database_url=await postgres_url(tmp_path),
+            redis_url=services().url("redis"),
+            kafka_servers=services().url("kafka"),
+            kafka_prefix=f"{new_id()}.",
+        )
+        server = Server(settings)
+        await server.start(first=Register("mira", "Mira", "password 1"))
+        flags = ("--data", str(data), "--database-url", settings.database_url)
+        try:
+            rest = Rest(server.url)
+            first = await rest.call("POST", "/auth/login", username="mira", password="password 1")
+            ran = await asyncio.to_thread(command, "reset-password", "mira", *flags, typed="password 2\n")
+            assert ran.returncode == 0, ran.stderr
+            signed_in = await rest.call("POST", "/auth/login", username="mira", password="password 2")
+            token = signed_in.json()["access_token"]
+            assert (await Rest(server.url, token).call("GET", "/users/me")).status_code == 200
+            # New keys: the server finds them when it looks, and a token that names one at once.
+            ran = await asyncio.to_thread(command, "rotate-keys", *flags)
+            assert ran.stdout == "keys removed: 1\n", ran.stderr
+            assert first.json()["user"]["username"] == "mira"
+        finally:
+            await server.stop()
+    other = await asyncio.to_thread(command, "serve", *flags_of_another(settings, tmp_path))
+    assert other.returncode == 1
+    assert "the data belong to the server" in other.stderr
+    assert other.stderr.count("\n") == 1
+
+
+def flags_of_another(settings: Settings, folder: Path) -> tuple[str, ...]:
+    """The same services with another identity key."""
+    return (
+        *("--data", str(folder / "other"), "--port", "0"),
+        *("--database-url", settings.database_url, "--redis-url", settings.redis_url),
+        *("--kafka-servers", settings.kafka_servers, "--kafka-prefix", settings.kafka_prefix),
+        *("--log-level", "error"),
+    )
+
+
+async def test_a_proxy_gets_a_certificate_that_clients_take_for_the_servers(tmp_path: Path) -> None:
+    server = Server(Settings(data=tmp_path / "data", port=0))
+    await server.start()
+    await server.stop()
+    out = tmp_path / "tls"
+    ran = await asyncio.to_thread(
+        command, "certificate", "chat.example.org", "--out", str(out), "--data", str(tmp_path / "data")
+    )
+    assert ran.returncode == 0, ran.stderr
+    made = x509.load_pem_x509_certificate((out / "tls.crt").read_bytes())
+    shown = made.extensions.get_extension_for_oid(x509.ObjectIdentifier(IDENTITY_OID)).value
+    assert isinstance(shown, x509.UnrecognizedExtension)
+    assert server_id_of(shown.value) == server.server_id
+    key = load_pem_private_key((out / "tls.key").read_bytes(), password=None)
+    assert key.public_key() == made.public_key()
+    if sys.platform != "win32":
+        assert (out / "tls.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_effective_settings_are_shown(tmp_path: Path) -> None:
+    file = tmp_path / "parley.toml"
+    file.write_text('name = "Ship"\nredis_url = "redis://:geheim@cache"\n', encoding="utf-8")
+    ran = command("config", "--config", str(file), "--data", "folder", "--port", "7")
+    assert ran.returncode == 0, ran.stderr
+    assert 'name = "Ship"' in ran.stdout
+    assert "port = 7  # --port" in ran.stdout
+    assert "geheim" not in ran.stdout
+    wrong = command("config", "--config", str(file))
+    assert (wrong.returncode, wrong.stderr) == (
+        2,
+        "parley-server: data is missing: give --data or PARLEY_DATA\n",
+    )
+
+
 def test_what_can_not_be_done_is_one_line(tmp_path: Path) -> None:
     for words in (
+        ("certificate", "--out", str(tmp_path), "--data", str(tmp_path)),
         ("identity", "--data", str(tmp_path)),
         ("invite", "--data", str(tmp_path)),
         ("reset-password", "mira", "--data", str(tmp_path)),

@@ -89,7 +89,7 @@ def certificate(
     config: ConfigFile = None,
     flags: Annotated[Flags, Parameter(name="*")] = NO_FLAGS,
 ) -> int:
-    """Write a TLS certificate and its key, signed by the server's identity, for a proxy in front of the server.
+    """Write a TLS certificate and its key, signed by the server's identity, for a proxy in front of it.
 
     Clients check that the certificate is the server's own, whoever ends TLS; it is good for a year.
 

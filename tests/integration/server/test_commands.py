@@ -56,9 +56,7 @@ async def test_a_password_is_set_and_an_invite_made_while_it_is_down(tmp_path: P
         await again.stop()
 
 
-async def test_on_postgresql_commands_work_beside_a_server_that_runs(
-    tmp_path: Path, quiet_kafka: None
-) -> None:
+async def test_on_postgresql_commands_work_beside_a_server(tmp_path: Path, quiet_kafka: None) -> None:
     data = tmp_path / "data"
     async with redis_client():
         settings = Settings(
@@ -73,17 +71,15 @@ async def test_on_postgresql_commands_work_beside_a_server_that_runs(
         await server.start(first=Register("mira", "Mira", "password 1"))
         flags = ("--data", str(data), "--database-url", settings.database_url)
         try:
-            rest = Rest(server.url)
-            first = await rest.call("POST", "/auth/login", username="mira", password="password 1")
             ran = await asyncio.to_thread(command, "reset-password", "mira", *flags, typed="password 2\n")
             assert ran.returncode == 0, ran.stderr
-            signed_in = await rest.call("POST", "/auth/login", username="mira", password="password 2")
+            signed_in = await Rest(server.url).call(
+                "POST", "/auth/login", username="mira", password="password 2"
+            )
             token = signed_in.json()["access_token"]
             assert (await Rest(server.url, token).call("GET", "/users/me")).status_code == 200
-            # New keys: the server finds them when it looks, and a token that names one at once.
             ran = await asyncio.to_thread(command, "rotate-keys", *flags)
             assert ran.stdout == "keys removed: 1\n", ran.stderr
-            assert first.json()["user"]["username"] == "mira"
         finally:
             await server.stop()
     other = await asyncio.to_thread(command, "serve", *flags_of_another(settings, tmp_path))

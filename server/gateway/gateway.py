@@ -34,6 +34,8 @@ _WHEEL: Final = 20
 """The heartbeat looks at a twentieth of the sessions at a time."""
 _RETRY_AFTER_MS: Final = 1_000
 _RETRY_SPREAD_MS: Final = 3_000
+_RETRY_SPREAD_MAX_MS: Final = 30_000
+"""A session more is a millisecond more: others take a thousand of them a second."""
 _LOOK_S: Final = 0.02
 _COMPARE_S: Final = 60.0
 _COMPARE_UNSURE_S: Final = 4.0
@@ -94,9 +96,10 @@ class Gateway:
     async def stop(self, *, patience_s: float = 0.0) -> None:
         """Say so, take no more requests, wait for answers that are under way, close all."""
         self._draining = True
+        spread_ms = min(_RETRY_SPREAD_MS + len(self._open), _RETRY_SPREAD_MAX_MS)
         for session in tuple(self._open):
             # Not all at once to where they go next.
-            session.push(ServerClosing(random.randint(_RETRY_AFTER_MS, _RETRY_SPREAD_MS)))  # noqa: S311 - jitter
+            session.push(ServerClosing(random.randint(_RETRY_AFTER_MS, spread_ms)))  # noqa: S311 - jitter
             session.hold()
         await self._until_answered(patience_s)
         for session in tuple(self._open):

@@ -134,7 +134,7 @@ async def test_a_gateway_that_ends_answers_what_it_took(
         stopping = asyncio.ensure_future(here.stop())
         assert (await said).message.body == "on its way"
         closing = await a.until(ServerClosing)
-        assert 0 < closing.retry_after_ms <= gateway_module._RETRY_SPREAD_MS
+        assert 0 < closing.retry_after_ms <= gateway_module._RETRY_SPREAD_MAX_MS
         assert await a.until_closed() == CloseCode.RESTART
         await stopping
         assert (await b.until(MessageNew)).message.body == "on its way"

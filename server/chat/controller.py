@@ -27,7 +27,7 @@ from server.chat.service.reads import ReadService
 from server.chat.service.rooms import RoomService
 from server.kernel.bus import EventBus
 from server.kernel.identity import Identity
-from server.kernel.session import RequestHandlers, SessionContext
+from server.kernel.session import Later, RequestHandlers, SessionContext
 
 _PAGE: Final = 50
 _MEMBERS_PAGE: Final = 500
@@ -185,13 +185,19 @@ def routes() -> Sequence[ControllerRouterHandler]:
 def socket_handlers(bus: EventBus, reads: ReadService) -> RequestHandlers:
     """The WebSocket requests of this context. What changes a room is answered by its delivery."""
 
-    async def command(context: SessionContext, request: requests.RoomCommand) -> None:
+    async def command(context: SessionContext, request: requests.RoomCommand) -> Later:
         record = RoomCommandRecord(context.origin, context.identity.user_id, request)
-        await bus.publish(MESSAGE_SENT, request.room_id, record)
+        return Later(await bus.submit(MESSAGE_SENT, request.room_id, record))
 
-    async def receipt(context: SessionContext, request: requests.Receipt) -> Ok:
-        await bus.publish(RECEIPT, request.room_id, ReceiptRecord(context.identity.user_id, request))
-        return Ok(request.id)
+    async def receipt(context: SessionContext, request: requests.Receipt) -> Later:
+        record = ReceiptRecord(context.identity.user_id, request)
+        held = await bus.submit(RECEIPT, request.room_id, record)
+
+        async def answer() -> Ok:
+            await held()
+            return Ok(request.id)
+
+        return Later(answer)
 
     async def typing(context: SessionContext, request: requests.Typing) -> Ok:
         await bus.publish(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -16,7 +17,7 @@ from server.gateway.connection import Connection, text_frame
 from server.gateway.ratelimit import Allowance
 from server.kernel.delivery import Origin
 from server.kernel.identity import Identity
-from server.kernel.session import PUBLISH_ONLY, SessionContext
+from server.kernel.session import PUBLISH_ONLY, Later, SessionContext
 
 if TYPE_CHECKING:
     from server.gateway.gateway import Gateway
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 log: Final = structlog.get_logger(__name__)
 
 _IDS: Final = ("room_id", "client_msg_id")
+_LEFT_MAX: Final = 256
+"""Requests that wait for the bus together."""
 _UNANSWERED_MAX: Final = 1_024
 _COME_BACK: Final = frozenset(
     {Code.UNAVAILABLE, Code.STORAGE_FULL, Code.TIMEOUT, Code.LIMIT_REACHED, Code.INTERNAL}
@@ -31,7 +34,11 @@ _COME_BACK: Final = frozenset(
 
 
 class Session:
-    """Requests wait in ``_inbox``; while there are any, one task works on them in order."""
+    """Requests wait in ``_inbox``; while there are any, one task works on them in order.
+
+    What the bus has to confirm is waited for together: what a sender writes in one moment goes to it, and
+    through the commit, as one batch.
+    """
 
     __slots__ = (
         "_allowance",
@@ -143,34 +150,49 @@ class Session:
 
     async def _work(self) -> None:
         inbox = self._inbox
+        left: list[tuple[Request, Later]] = []
         try:
-            while inbox:
-                await self._handle(inbox.popleft())
+            while inbox or left:
+                if inbox and len(left) < _LEFT_MAX:
+                    if (half := await self._handle(inbox.popleft())) is not None:
+                        left.append(half)
+                    continue
+                for request, later in left:
+                    await self._tried(request, later.answer())
+                left.clear()
         finally:
             self._working = False
             if self._paused:
                 self._paused = False
                 self._connection.resume()
 
-    async def _handle(self, request: Request | Error) -> None:
+    async def _handle(self, request: Request | Error) -> tuple[Request, Later] | None:
         if isinstance(request, Error):
             self.push(request)
-            return
+            return None
         key = _awaited(request)
         if key is not None:
             if len(self._unanswered) >= _UNANSWERED_MAX:
                 # The answers of those were lost: the client asks again.
                 self._unanswered.clear()
             self._unanswered.add(key)
+        later = await self._tried(request, self._answer(request))
+        return None if later is None else (request, later)
+
+    async def _tried(self, request: Request, work: Awaitable[Push | Later | None]) -> Later | None:
+        """Push the answer, or why there is none; what is left for later is the caller's."""
         try:
-            answer = await self._answer(request)
+            answer = await work
         except Exception as problem:  # noqa: BLE001 - whatever it is, it is answered
-            self.answered(key)
+            self.answered(_awaited(request))
             self._refuse(request, problem)
-            return
+            return None
+        if isinstance(answer, Later):
+            return answer
         if answer is not None:
-            self.answered(key)
+            self.answered(_awaited(request))
             self.push(answer)
+        return None
 
     def _refuse(self, request: Request, problem: Exception) -> None:
         refusal = problem
@@ -183,7 +205,7 @@ class Session:
             later = refusal.code in _COME_BACK
             self.close(CloseCode.RESTART if later else CloseCode.UNAUTHENTICATED, refusal.code)
 
-    async def _answer(self, request: Request) -> Push | None:
+    async def _answer(self, request: Request) -> Push | Later | None:
         if isinstance(request, Hello):
             await self._hello(request)
             return None

@@ -27,6 +27,10 @@ Handler = Callable[[Sequence[T]], Awaitable[None]]
 """Takes the payloads of one batch, in order. Raising means: hand me the same batch again."""
 
 
+Held = Callable[[], Awaitable[None]]
+"""Waits until the bus holds a record. To be called once, and soon."""
+
+
 class BusUnavailableError(ParleyError):
     """The bus took nothing within its time: nothing was published."""
 
@@ -52,6 +56,14 @@ class EventBus(Protocol):
 
         Raises:
             BusUnavailableError: full or away for longer than the publish time-out.
+        """
+        ...
+
+    async def submit(self, topic: Topic[T], key: str, payload: T) -> Held:
+        """``publish`` in two halves: when this returns, the record has its place among those of its key.
+
+        Raises:
+            BusUnavailableError: as ``publish``; the second half raises it as well.
         """
         ...
 

@@ -23,12 +23,20 @@ class SessionContext:
     origin: Origin
 
 
-RequestHandler = Callable[[SessionContext, Any], Awaitable[Push | None]]
+@dataclass(frozen=True, slots=True)
+class Later:
+    """The second half of a handler: the session's next request does not wait for it."""
+
+    answer: Callable[[], Awaitable[Push | None]]
+
+
+RequestHandler = Callable[[SessionContext, Any], Awaitable[Push | Later | None]]
 """Handles one decoded request of the type it is registered for.
 
 What it returns goes to that session only; None: the answer comes by a delivery. A ``ParleyError``
-becomes the ``error`` of the request. Handlers of ``PUBLISH_ONLY`` requests run one after another, in
-the order of the session's requests, and so await nothing but the bus.
+becomes the ``error`` of the request. Handlers run one after another, in the
+order of the session's requests; what they leave for ``Later`` is waited for when the requests at hand are
+through, all of it together. Handlers of ``PUBLISH_ONLY`` requests await nothing but the bus.
 """
 
 RequestHandlers = Mapping[type, RequestHandler]

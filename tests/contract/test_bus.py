@@ -71,6 +71,21 @@ async def test_each_group_gets_every_record_in_the_order_of_its_key(opener: BusO
             assert numbers == sorted(numbers)
 
 
+async def test_what_is_submitted_has_its_place_before_it_is_held(opener: BusOpener) -> None:
+    bus, collector = opener(), Collector()
+    bus.subscribe(NOTES, "group", collector)
+    await bus.start()
+    halves = [await bus.submit(NOTES, "k", Note("k", n)) for n in range(100)]
+    await bus.publish(NOTES, "k", Note("k", 100))
+    for held in reversed(halves):
+        await held()
+    await until(lambda: len(collector.notes) == 101)
+    await bus.stop()
+    assert [note.n for note in collector.notes] == list(range(101))
+    with pytest.raises(BusUnavailableError):
+        await bus.submit(NOTES, "k", Note("k", 101))
+
+
 async def test_a_topic_reaches_its_own_consumers_only(opener: BusOpener) -> None:
     bus, notes, others = opener(), Collector(), Collector()
     bus.subscribe(NOTES, "group", notes)

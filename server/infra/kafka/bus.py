@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 
 from server.infra.kafka.consumer import Consumer, GroupConsumer, PartitionReader
 from server.infra.kafka.topics import Layout, make_topics
-from server.kernel.bus import BusUnavailableError, Handler, Topic
+from server.kernel.bus import BusUnavailableError, Handler, Held, Topic
 from server.kernel.tasks import TaskOwner
 
 T = TypeVar("T")
@@ -111,33 +111,54 @@ class KafkaBus:
         Raises:
             BusUnavailableError: not within the publish time-out, or stopped.
         """
-        await self.publish_to(topic, ((zlib.crc32(key.encode()), payload),))
+        held = await self.submit(topic, key, payload)
+        await held()
+
+    async def submit(self, topic: Topic[T], key: str, payload: T) -> Held:
+        """Into the producer's next request: they go one after another, each with all that gathered."""
+        return await self._append(topic, ((zlib.crc32(key.encode()), payload),))
 
     async def publish_to(self, topic: Topic[T], records: Sequence[tuple[int, T]]) -> None:
         """Append to addressed partitions, modulo their count: sent in order, acknowledged together."""
+        held = await self._append(topic, records)
+        await held()
+
+    async def _append(self, topic: Topic[T], records: Sequence[tuple[int, T]]) -> Held:
         producer = self._producer
         if producer is None:
             raise BusUnavailableError("the server is stopping")
         name = f"{self._prefix}{topic.name}"
+        deadline = asyncio.get_running_loop().time() + self._publish_timeout_s
         encoded: dict[int, bytes] = {}
+        sent = []
         try:
-            async with asyncio.timeout(self._publish_timeout_s):
+            async with asyncio.timeout_at(deadline):
                 count = await self._count(producer, name)
-                sent = []
                 for number, payload in records:
                     value = encoded.get(id(payload))
                     if value is None:
                         value = encoded[id(payload)] = self._encode(payload)
                     sent.append(await producer.send(name, value, partition=number % count))
-                for acknowledged in sent:
-                    await acknowledged
         except (KafkaError, TimeoutError) as problem:
-            self._refusals += 1
-            # A topic that is made anew may have another number of partitions.
-            self._counts.pop(name, None)
-            log.warning("bus_refused", topic=name, reason=repr(problem))
-            raise BusUnavailableError from problem
-        self._refusals = 0
+            raise self._refused(name, problem) from problem
+
+        async def held() -> None:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    for acknowledged in sent:
+                        await acknowledged
+            except (KafkaError, TimeoutError) as problem:
+                raise self._refused(name, problem) from problem
+            self._refusals = 0
+
+        return held
+
+    def _refused(self, name: str, problem: Exception) -> BusUnavailableError:
+        self._refusals += 1
+        # A topic that is made anew may have another number of partitions.
+        self._counts.pop(name, None)
+        log.warning("bus_refused", topic=name, reason=repr(problem))
+        return BusUnavailableError()
 
     async def partitions(self, topic: Topic[T]) -> int:
         """As the cluster has them.

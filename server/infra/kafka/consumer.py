@@ -21,7 +21,7 @@ _COMMIT_EVERY_S: Final = 0.25
 _BACK_OFF_MAX_S: Final = 5.0
 _SESSION_MS: Final = 6_000
 _HEARTBEAT_MS: Final = 2_000
-_FETCH_WAIT_MS: Final = 100
+_FETCH_WAIT_MS: Final = 500
 _LOOK_TIMEOUT_S: Final = 3.0
 _REPLACE_TIMEOUT_S: Final = 20.0
 

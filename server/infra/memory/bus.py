@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
-from server.kernel.bus import BusUnavailableError, Handler, Topic
+from server.kernel.bus import BusUnavailableError, Handler, Held, Topic
 from server.kernel.tasks import TaskOwner
 
 T = TypeVar("T")
@@ -87,6 +87,11 @@ class MemoryBus:
         elif not self._open:
             raise BusUnavailableError("the server is stopping")
 
+    async def submit(self, topic: Topic[T], key: str, payload: T) -> Held:
+        """What is in a queue is held: there is no second half."""
+        await self.publish(topic, key, payload)
+        return _nothing
+
     async def publish_to(self, topic: Topic[T], records: Sequence[tuple[int, T]]) -> None:
         """Append to the queues of the partitions, modulo their count."""
         state = self._topics.get(topic.name)
@@ -149,6 +154,10 @@ class MemoryBus:
             raise BusUnavailableError from None
         if not self._open:
             raise BusUnavailableError("the server is stopping")
+
+
+async def _nothing() -> None:
+    """It is held already."""
 
 
 class _TopicState:

@@ -1,0 +1,177 @@
+"""What a session's requests wait for, and for what not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+from typing import cast
+
+import pytest
+
+from common.errors import Code
+from common.ids import new_id
+from common.limits import Limits
+from common.protocol.codec import decode_pushes, encode
+from common.protocol.pushes import AccountEvent, Error, Ok, Push, Ready, RoomEvent
+from common.protocol.requests import Hello, MessageSend, Receipt
+from common.protocol.types import Head, User
+from server.gateway.connection import Connection
+from server.gateway.gateway import Gateway, Place
+from server.gateway.ports import Account
+from server.gateway.session import Session
+from server.infra.memory.presence import MemoryPresence
+from server.kernel.bus import BusUnavailableError
+from server.kernel.identity import Identity
+from server.kernel.session import Later, SessionContext
+from tests.support.clock import START_MS, ManualClock
+from tests.support.wait import until
+
+ROOM = new_id()
+
+
+class Wire:
+    """What a session needs of a connection."""
+
+    alive = True
+    open = True
+
+    def __init__(self) -> None:
+        self.got: list[Push] = []
+        self.paused = False
+
+    def write(self, frame: bytes) -> None:
+        self.got += decode_pushes(frame[2 if frame[1] < 126 else 4 :])
+
+    def close(self, code: int, reason: str) -> None:
+        raise AssertionError(f"closed with {code}: {reason}")
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
+
+
+class Someone:
+    """An account without rooms, and whoever shows a token is it."""
+
+    async def authenticate(self, token: str) -> Identity:
+        return Identity(user_id=token, device_id=new_id(), expires_at_s=START_MS)
+
+    async def account(self, user_id: str) -> Account:
+        return Account(user=User(user_id, "mira", "Mira"), account_seq=0)
+
+    async def account_seqs(self, user_ids: Sequence[str]) -> dict[str, int]:
+        return dict.fromkeys(user_ids, 0)
+
+    async def account_events(self, user_id: str, *, after_seq: int) -> Sequence[AccountEvent]:
+        raise NotImplementedError
+
+    async def signed_out(self) -> Sequence[str]:
+        return ()
+
+    async def room_ids(self, user_id: str) -> Sequence[str]:
+        return ()
+
+    async def heads(self, user_id: str) -> Sequence[Head]:
+        return ()
+
+    async def head_seqs(self, room_ids: Sequence[str]) -> dict[str, int]:
+        return {}
+
+    async def room_events(self, room_id: str, *, after_seq: int, before_seq: int) -> Sequence[RoomEvent]:
+        raise NotImplementedError
+
+
+class Bus:
+    """Takes records at once, and holds them when the gate opens: all but those it refuses."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+        self.gate = asyncio.Event()
+
+    async def send(self, context: SessionContext, request: MessageSend) -> Later:
+        del context
+        self.taken.append(request.body)
+        return Later(partial(self._held, None, refused=request.body == "refused"))
+
+    async def receipt(self, context: SessionContext, request: Receipt) -> Later:
+        del context
+        self.taken.append("receipt")
+        return Later(partial(self._held, Ok(request.id)))
+
+    async def _held(self, answer: Push | None, *, refused: bool = False) -> Push | None:
+        await self.gate.wait()
+        if refused:
+            raise BusUnavailableError
+        return answer
+
+
+@pytest.fixture
+def bus() -> Bus:
+    return Bus()
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
+
+
+@pytest.fixture
+async def session(bus: Bus, wire: Wire) -> AsyncIterator[Session]:
+    """Signed in."""
+    someone = Someone()
+    gateway = Gateway(
+        authenticator=someone,
+        accounts=someone,
+        rooms=someone,
+        handlers={MessageSend: bus.send, Receipt: bus.receipt},
+        presence=MemoryPresence(),
+        clock=ManualClock(),
+        limits=Limits(messages_per_second=0, requests_per_second=0, in_flight_per_connection=4),
+        place=Place(server_id=new_id()),
+    )
+    session = Session(gateway, cast("Connection", wire), 1)
+    session.received(encode(Hello(1, [1], new_id())))
+    await until(lambda: any(isinstance(push, Ready) for push in wire.got))
+    wire.got.clear()
+    yield session
+    bus.gate.set()
+    await gateway.tasks.close()
+
+
+def send(number: int, body: str) -> bytes:
+    return encode(MessageSend(number, new_id(), ROOM, body))
+
+
+async def test_requests_of_one_moment_go_to_the_bus_together_and_in_order(
+    session: Session, wire: Wire, bus: Bus
+) -> None:
+    bodies = [f"message {number}" for number in range(8)]
+    for number, body in enumerate(bodies):
+        session.received(send(number, body))
+    session.received(encode(Receipt(9, ROOM, 1, 1)))
+    # Nothing is held yet, and all of it was taken.
+    await until(lambda: bus.taken == [*bodies, "receipt"])
+    assert wire.got == []
+    # It reads on when it is through with these.
+    assert wire.paused
+    bus.gate.set()
+    await until(lambda: wire.got == [Ok(9)])
+    await until(lambda: not wire.paused)
+
+
+async def test_what_the_bus_refuses_late_is_answered_and_leaves_the_others_alone(
+    session: Session, wire: Wire, bus: Bus
+) -> None:
+    session.received(b"\n".join([send(1, "first"), send(2, "refused"), send(3, "third")]))
+    session.received(encode(Receipt(4, ROOM, 1, 1)))
+    await until(lambda: len(bus.taken) == 4)
+    bus.gate.set()
+    await until(lambda: len(wire.got) == 2)
+    error, ok = wire.got
+    assert isinstance(error, Error)
+    assert (error.id, error.code, ok) == (2, Code.UNAVAILABLE, Ok(4))
+    session.received(send(5, "and on"))
+    await until(lambda: bus.taken[-1] == "and on")

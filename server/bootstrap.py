@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any, Final
 
 import structlog
-from litestar import Litestar
 from litestar.types import ControllerRouterHandler
 
 from common.errors import Code, ParleyError
@@ -21,7 +20,7 @@ from server.chat import controller as chat_controller
 from server.chat.context import ChatContext, ChatPorts
 from server.gateway.gateway import Gateway, Place
 from server.gateway.ports import Account
-from server.http.app import make_app
+from server.http.app import MetricsPage, make_app
 from server.http.metrics import Metrics
 from server.http.observed import Observed
 from server.http.serving import BACKLOG, WebServer, config_of
@@ -39,7 +38,8 @@ from server.kernel.meta import claim, history_epoch
 from server.kernel.outbox import OutboxRelay
 from server.kernel.publisher import DeliveryPublisher
 from server.kernel.tasks import TaskOwner
-from server.settings import Role, Settings
+from server.observe import observe
+from server.settings import LogLevel, Role, Settings
 from server.stores import choose
 from server.users import controller as users_controller
 from server.users import repository as user_rows
@@ -111,7 +111,8 @@ class Server:
         settings, clock = self._settings, self._clock
         listener = _bind(settings.host, settings.port)
         self._stack.callback(listener.close)
-        stores = choose(settings, clock)
+        metrics = Metrics(detailed=settings.log_level is LogLevel.DEBUG)
+        stores = choose(settings, clock, metrics)
         self._stack.push_async_callback(stores.close)
         database, bus, presence, limiter = stores.database, stores.bus, stores.presence, stores.limiter
         await database.start()
@@ -139,6 +140,7 @@ class Server:
                 accounts=user_rows.AccountStream(),
                 deliver=publisher.deliver,
                 kick=kick,
+                telemetry=metrics,
             ),
             limits=settings.limits,
         )
@@ -170,14 +172,15 @@ class Server:
             rooms=chat.reads,
             handlers={
                 **users_controller.socket_handlers(users),
-                **chat_controller.socket_handlers(bus, chat.reads),
+                **chat_controller.socket_handlers(bus, chat.reads, metrics),
             },
             presence=presence,
             clock=clock,
             limits=settings.limits,
-            place=Place(server_id=identity.server_id, ordinal=settings.ordinal),
+            place=Place(server_id=identity.server_id, ordinal=settings.ordinal, telemetry=metrics),
         )
         self._gateway = gateway
+        observe(metrics, stores, gateway, None if settings.role is Role.GATEWAY else relay)
         await self._consume(bus, relay, chat, users)
         await people.start()
         await gateway.start(await database.write(history_epoch))
@@ -185,7 +188,7 @@ class Server:
         app = make_app(
             authenticator=users,
             info=partial(_info, self.server_id, people.admission),
-            metrics=_metrics(gateway),
+            metrics=MetricsPage(metrics.text, token=settings.metrics_token),
             ready=lambda: self._missing,
             routes=() if settings.role is Role.CORE else _routes(),
             services={
@@ -197,7 +200,7 @@ class Server:
         self._stack.push_async_callback(self._tasks.close)
         if first is not None:
             await _make_first(users, first)
-        await self._listen(app, gateway, listener, identity)
+        await self._listen(Observed(app, took=metrics.request), gateway, listener, identity)
 
     async def _consume(
         self, bus: EventBus, relay: OutboxRelay, chat: ChatContext, users: UsersService
@@ -219,13 +222,13 @@ class Server:
 
     async def _listen(
         self,
-        app: Litestar,
+        app: Observed,
         gateway: Gateway,
         listener: socket.socket,
         identity: ServerIdentity,
     ) -> None:
         settings = self._settings
-        config = config_of(Observed(app), "none" if settings.role is Role.CORE else gateway.connection)
+        config = config_of(app, "none" if settings.role is Role.CORE else gateway.connection)
         config.load()
         if settings.secure:
             config.ssl = identity.tls()
@@ -306,16 +309,6 @@ def _revoker(users: UsersService, gateway: Gateway) -> Any:  # noqa: ANN401 - a 
             gateway.revoke(event.user_id, event.device_ids)
 
     return revoke
-
-
-def _metrics(gateway: Gateway) -> Metrics:
-    return Metrics(
-        {
-            "parley_connections": ("Open WebSocket connections.", lambda: len(gateway)),
-            "parley_sessions": ("Signed-in WebSocket sessions.", lambda: len(gateway.hub)),
-            "parley_deliveries": ("Room events written to receivers.", lambda: gateway.hub.delivered),
-        }
-    )
 
 
 def _bind(host: str, port: int) -> socket.socket:

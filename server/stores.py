@@ -12,6 +12,7 @@ from server.kernel.clock import Clock
 from server.kernel.database import Database
 from server.kernel.limiter import RateLimiter
 from server.kernel.presence import Presence
+from server.kernel.telemetry import SILENCE, Telemetry
 from server.settings import BLOBS_FOLDER, DATABASE_FILE, Role, Settings, SettingsError
 
 _ASKED_FOR: Final = ("database_url", "redis_url", "kafka_servers")
@@ -29,7 +30,7 @@ class Stores:
     close: Callable[[], Awaitable[None]]
 
 
-def choose(settings: Settings, clock: Clock) -> Stores:
+def choose(settings: Settings, clock: Clock, telemetry: Telemetry = SILENCE) -> Stores:
     """Embedded, unless the three services are named.
 
     Raises:
@@ -43,10 +44,12 @@ def choose(settings: Settings, clock: Clock) -> Stores:
     if len(named) < len(_ASKED_FOR):
         lacking = ", ".join(sorted(set(_ASKED_FOR) - set(named)))
         raise SettingsError(f"PostgreSQL, Redis and Kafka go together; missing: {lacking}")
-    return _standalone(settings)
+    return _standalone(settings, telemetry)
 
 
-def choose_database(settings: Settings, *, migrate: bool | None = None) -> Database:
+def choose_database(
+    settings: Settings, *, migrate: bool | None = None, telemetry: Telemetry = SILENCE
+) -> Database:
     """The database alone, for commands that need no more; ``migrate`` in place of ``migrate_at_start``."""
     current = settings.migrate_at_start if migrate is None else migrate
     if not settings.standalone:
@@ -60,6 +63,7 @@ def choose_database(settings: Settings, *, migrate: bool | None = None) -> Datab
         connections=settings.database_connections,
         prepared=settings.database_prepared,
         migrate=current,
+        telemetry=telemetry,
     )
 
 
@@ -82,7 +86,7 @@ def _embedded(settings: Settings, clock: Clock) -> Stores:
     )
 
 
-def _standalone(settings: Settings) -> Stores:
+def _standalone(settings: Settings, telemetry: Telemetry) -> Stores:
     # A desktop that hosts has none of the three drivers.
     from server.infra.database_blobs import DatabaseBlobs
     from server.infra.kafka.bus import KafkaBus
@@ -90,8 +94,8 @@ def _standalone(settings: Settings) -> Stores:
     from server.infra.redis.limiter import RedisLimiter
     from server.infra.redis.presence import RedisPresence
 
-    client = connect(settings.redis_url)
-    database = choose_database(settings)
+    client = connect(settings.redis_url, telemetry)
+    database = choose_database(settings, telemetry=telemetry)
     return Stores(
         database=database,
         bus=KafkaBus(
@@ -99,6 +103,7 @@ def _standalone(settings: Settings) -> Stores:
             prefix=settings.kafka_prefix,
             partitions=settings.kafka_partitions,
             replication=settings.kafka_replication,
+            telemetry=telemetry,
         ),
         presence=RedisPresence(client),
         limiter=RedisLimiter(client),

@@ -18,6 +18,7 @@ from server.kernel.bus import EventBus
 from server.kernel.clock import Clock
 from server.kernel.database import Database
 from server.kernel.limiter import RateLimiter
+from server.kernel.telemetry import SILENCE, Telemetry
 
 _GROUP: Final = "chat"
 _RECEIPTS_AT_ONCE: Final = 4_096
@@ -34,6 +35,7 @@ class ChatPorts:
     accounts: AccountStream
     deliver: Deliver
     kick: Callable[[], None]
+    telemetry: Telemetry = SILENCE
 
 
 class ChatContext:
@@ -53,7 +55,9 @@ class ChatContext:
             limits=limits,
         )
         self._posts = PostService(database=database, clock=clock, kick=ports.kick)
-        self._commit = CommitService(database=database, clock=clock, deliver=ports.deliver)
+        self._commit = CommitService(
+            database=database, clock=clock, deliver=ports.deliver, telemetry=ports.telemetry
+        )
         self._marks = MarkService(database=database, accounts=ports.accounts, deliver=ports.deliver)
 
     def consume(self, bus: EventBus) -> None:

@@ -28,6 +28,7 @@ from server.chat.service.rooms import RoomService
 from server.kernel.bus import EventBus
 from server.kernel.identity import Identity
 from server.kernel.session import Later, RequestHandlers, SessionContext
+from server.kernel.telemetry import SILENCE, Telemetry
 
 _PAGE: Final = 50
 _MEMBERS_PAGE: Final = 500
@@ -182,11 +183,12 @@ def routes() -> Sequence[ControllerRouterHandler]:
     return (RoomController,)
 
 
-def socket_handlers(bus: EventBus, reads: ReadService) -> RequestHandlers:
+def socket_handlers(bus: EventBus, reads: ReadService, telemetry: Telemetry = SILENCE) -> RequestHandlers:
     """The WebSocket requests of this context. What changes a room is answered by its delivery."""
 
     async def command(context: SessionContext, request: requests.RoomCommand) -> Later:
-        record = RoomCommandRecord(context.origin, context.identity.user_id, request)
+        at, trace = telemetry.now(), telemetry.trace(request.client_msg_id)
+        record = RoomCommandRecord(context.origin, context.identity.user_id, request, at, trace)
         return Later(await bus.submit(MESSAGE_SENT, request.room_id, record))
 
     async def receipt(context: SessionContext, request: requests.Receipt) -> Later:

@@ -11,12 +11,14 @@ from server.kernel.bus import Topic
 from server.kernel.delivery import Origin
 
 
-class RoomCommandRecord(msgspec.Struct, frozen=True):
-    """A command on its way to the commit, and who gave it where."""
+class RoomCommandRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A command on its way to the commit, and who gave it where. ``at`` and ``trace``: see telemetry."""
 
     origin: Origin
     user_id: str
     request: RoomCommand
+    at: float = 0.0
+    trace: str = ""
 
 
 class ReceiptRecord(msgspec.Struct, frozen=True):

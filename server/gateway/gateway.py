@@ -21,12 +21,14 @@ from server.gateway.hub import Hub
 from server.gateway.ports import Accounts, Rooms
 from server.gateway.ratelimit import Allowance
 from server.gateway.session import Session
+from server.gateway.telling import tell
 from server.kernel.clock import Clock
 from server.kernel.delivery import Delivery
 from server.kernel.identity import Authenticator, Identity
 from server.kernel.presence import Presence
 from server.kernel.session import RequestHandlers
 from server.kernel.tasks import TaskOwner
+from server.kernel.telemetry import SILENCE, Telemetry
 
 log: Final = structlog.get_logger(__name__)
 
@@ -44,10 +46,11 @@ _NUMBER_BITS: Final = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Which gateway of which server this is; ``ordinal`` counts from 0."""
+    """Which gateway of which server this is, and who counts; ``ordinal`` is from 0."""
 
     server_id: str
     ordinal: int = 0
+    telemetry: Telemetry = SILENCE
 
 
 class Gateway:
@@ -70,6 +73,7 @@ class Gateway:
         self.handlers = handlers
         self.clock = clock
         self.limits = limits
+        self.telemetry = place.telemetry
         self.server_id = place.server_id
         self.history_epoch = ""
         self.ordinal = place.ordinal
@@ -206,6 +210,7 @@ class Gateway:
     async def deliver(self, deliveries: Sequence[Delivery]) -> None:
         """Consumes this gateway's partition of ``chat.message_delivered``."""
         await self.hub.deliver(deliveries)
+        tell(self.telemetry, deliveries)
 
     def revoke(self, user_id: str, device_ids: Sequence[str]) -> None:
         """Close the sockets of devices that were signed out."""

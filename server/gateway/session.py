@@ -18,6 +18,7 @@ from server.gateway.ratelimit import Allowance
 from server.kernel.delivery import Origin
 from server.kernel.identity import Identity
 from server.kernel.session import PUBLISH_ONLY, Later, SessionContext
+from server.kernel.telemetry import Stage
 
 if TYPE_CHECKING:
     from server.gateway.gateway import Gateway
@@ -67,7 +68,7 @@ class Session:
         self._gateway = gateway
         self._connection = connection
         self._context: SessionContext | None = None
-        self._inbox: deque[Request | Error] = deque()
+        self._inbox: deque[tuple[Request | Error, float]] = deque()
         self._working = False
         self._paused = False
         self._allowance: Allowance | None = None
@@ -132,7 +133,9 @@ class Session:
         except FrameError as problem:
             self._connection.close(problem.close_code, problem.message)
             return
-        self._inbox.extend(found)
+        at = self._gateway.telemetry.now()
+        for request in found:
+            self._inbox.append((request, at))
         if not self._working and self._inbox:
             self._working = True
             self._gateway.tasks.spawn(self._work(), name="session")
@@ -154,7 +157,7 @@ class Session:
         try:
             while inbox or left:
                 if inbox and len(left) < _LEFT_MAX:
-                    if (half := await self._handle(inbox.popleft())) is not None:
+                    if (half := await self._handle(*inbox.popleft())) is not None:
                         left.append(half)
                     continue
                 for request, later in left:
@@ -166,7 +169,7 @@ class Session:
                 self._paused = False
                 self._connection.resume()
 
-    async def _handle(self, request: Request | Error) -> tuple[Request, Later] | None:
+    async def _handle(self, request: Request | Error, at: float) -> tuple[Request, Later] | None:
         if isinstance(request, Error):
             self.push(request)
             return None
@@ -176,7 +179,7 @@ class Session:
                 # The answers of those were lost: the client asks again.
                 self._unanswered.clear()
             self._unanswered.add(key)
-        later = await self._tried(request, self._answer(request))
+        later = await self._tried(request, self._answer(request, at))
         return None if later is None else (request, later)
 
     async def _tried(self, request: Request, work: Awaitable[Push | Later | None]) -> Later | None:
@@ -205,7 +208,7 @@ class Session:
             later = refusal.code in _COME_BACK
             self.close(CloseCode.RESTART if later else CloseCode.UNAUTHENTICATED, refusal.code)
 
-    async def _answer(self, request: Request) -> Push | Later | None:
+    async def _answer(self, request: Request, at: float) -> Push | Later | None:
         if isinstance(request, Hello):
             await self._hello(request)
             return None
@@ -217,7 +220,32 @@ class Session:
         wait_ms = self._wait_ms(request)
         if wait_ms:
             raise ParleyError(Code.RATE_LIMITED, "too many requests", retry_after_ms=wait_ms)
+        if isinstance(request, MessageSend):
+            return await self._send(context, request, at)
         return await self._gateway.handlers[type(request)](context, request)
+
+    async def _send(self, context: SessionContext, request: MessageSend, at: float) -> Push | Later | None:
+        """As any other, measured from when its frame was read."""
+        self._gateway.telemetry.received(request.client_msg_id, at)
+        answer = await self._gateway.handlers[MessageSend](context, request)
+        if not isinstance(answer, Later):
+            self._published(request, at)
+            return answer
+        held = answer.answer
+
+        async def measured() -> Push | None:
+            found = await held()
+            self._published(request, at)
+            return found
+
+        return Later(measured)
+
+    def _published(self, request: MessageSend, at: float) -> None:
+        telemetry = self._gateway.telemetry
+        trace = telemetry.trace(request.client_msg_id)
+        telemetry.stage(Stage.PUBLISH, at, traces=(trace,) if trace else ())
+        if telemetry.detailed:
+            log.debug("message_published", **_named(request), session=self.number)
 
     def _gone(self) -> bool:
         return self._ended

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hmac
 import ipaddress
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
@@ -15,7 +17,6 @@ from litestar.types import ControllerRouterHandler
 from common.errors import HTTP_STATUS, Code, ParleyError
 from common.protocol.rest import Problem, ServerInfo
 from server.http.docs import docs_script, openapi_config
-from server.http.metrics import Metrics
 from server.kernel.identity import Authenticator, Identity
 
 log: Final = structlog.get_logger(__name__)
@@ -32,11 +33,26 @@ _CODES: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class MetricsPage:
+    """The text of ``/metrics``, and the ``token`` with which it may be read from elsewhere, if any."""
+
+    text: Callable[[], Awaitable[bytes]]
+    token: str = ""
+
+    def open_to(self, address: str, authorization: str) -> bool:
+        """Whether one from there, with this header, may read it."""
+        if ipaddress.ip_address(address).is_loopback:
+            return True
+        given = authorization.removeprefix(_BEARER) if authorization.startswith(_BEARER) else ""
+        return bool(self.token) and hmac.compare_digest(given.encode(), self.token.encode())
+
+
 def make_app(
     *,
     authenticator: Authenticator,
     info: Callable[[], Awaitable[ServerInfo]],
-    metrics: Metrics,
+    metrics: MetricsPage,
     ready: Callable[[], str | None],
     routes: Sequence[ControllerRouterHandler],
     services: Mapping[str, object],
@@ -66,11 +82,11 @@ def make_app(
         return Response(missing or "ok", status_code=200 if missing is None else 503)
 
     @get("/metrics", media_type=MediaType.TEXT, include_in_schema=False)
-    async def metrics_page(client_address: str) -> bytes:
-        """For this machine only."""
-        if not ipaddress.ip_address(client_address).is_loopback:
+    async def metrics_page(client_address: str, request: Request[Any, Any, Any]) -> bytes:
+        """For this machine, and whoever has the token."""
+        if not metrics.open_to(client_address, request.headers.get("Authorization", "")):
             raise ParleyError(Code.NOT_FOUND, "there is no such address")
-        return metrics.text()
+        return await metrics.text()
 
     provided = {name: Provide(_giver(service), sync_to_thread=False) for name, service in services.items()}
     return Litestar(

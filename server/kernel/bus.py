@@ -6,7 +6,7 @@ a batch counts as done only when its handler returned. Queues are bounded: ``pub
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -87,6 +87,18 @@ class EventBus(Protocol):
         """``tell`` is called when records may have been lost that a reader here should have had: what
         it knows by them is to be compared with the database. Before ``start``.
         """
+        ...
+
+    async def check(self) -> None:
+        """Whether it answers now.
+
+        Raises:
+            BusUnavailableError: it does not.
+        """
+        ...
+
+    def lag(self) -> Mapping[str, int]:
+        """For each consumer here, by its name, the records that wait for it, as of a few seconds ago."""
         ...
 
     def subscribe(self, topic: Topic[T], group: str, handler: Handler[T], *, max_batch: int = 256) -> None:

@@ -9,7 +9,8 @@ parameter used as ``IN $n`` takes a list; an empty list matches nothing. No ``FO
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from common.errors import Code, ParleyError
@@ -50,6 +51,15 @@ class DamagedDatabaseError(OperatorError):
 
 class IntegrityError(Exception):
     """A constraint refused a row: a repository either expects it (a race) or has a bug."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseUsage:
+    """How busy it is: connections, those in a transaction (None: not known), bodies that wait, by kind."""
+
+    connections: int
+    in_use: int | None
+    waiting: Mapping[str, int]
 
 
 class Tx(Protocol):
@@ -118,4 +128,8 @@ class Database(Protocol):
         self, body: Callable[Concatenate[Tx, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run ``body(tx, ...)`` on one consistent snapshot that sees every finished ``write``."""
+        ...
+
+    def usage(self) -> DatabaseUsage:
+        """At this moment."""
         ...

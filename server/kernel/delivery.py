@@ -17,7 +17,7 @@ class Origin(msgspec.Struct, frozen=True):
     session: int
 
 
-class RoomDelivery(msgspec.Struct, frozen=True, tag=True):
+class RoomDelivery(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     """Committed events of one room, dense and in the order of ``seq``, for all its members.
 
     A gateway keeps the last ``seq`` per room: it drops what it had, and loads a gap from the
@@ -26,6 +26,9 @@ class RoomDelivery(msgspec.Struct, frozen=True, tag=True):
 
     room_id: str
     events: list[RoomEvent]
+    at: float = 0.0
+    traces: list[str] = []
+    """When it was published, and what of it is traced: see telemetry."""
 
 
 class MarksDelivery(msgspec.Struct, frozen=True, tag=True):

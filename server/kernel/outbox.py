@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -32,6 +33,7 @@ _STOP_S: Final = 5.0
 
 _ADD: Final = "INSERT INTO event_outbox (topic, key, payload) VALUES ($1, $2, $3)"
 _NEXT: Final = "SELECT id, topic, key, payload FROM event_outbox ORDER BY id LIMIT $1"
+_COUNT: Final = "SELECT COUNT(*) FROM (SELECT id FROM event_outbox LIMIT $1) AS waiting"
 _DONE: Final = "DELETE FROM event_outbox WHERE id IN $1"
 
 
@@ -52,6 +54,12 @@ async def add_deliveries(tx: Tx, key: str, deliveries: Sequence[Delivery]) -> No
     """Deliveries of this transaction, in their order."""
     for delivery in deliveries:
         await add_event(tx, DELIVERED, key, delivery)
+
+
+async def waiting_events(tx: Tx, most: int) -> int:
+    """How many rows there are, counted up to ``most``."""
+    row = await tx.fetch_one(_COUNT, most)
+    return 0 if row is None else int(row[0])
 
 
 class OutboxRelay:
@@ -78,6 +86,13 @@ class OutboxRelay:
         self._kicked = asyncio.Event()
         self._stopping = asyncio.Event()
         self._relay: asyncio.Task[None] | None = None
+        self._oldest: int | None = None
+        self._oldest_since = 0.0
+
+    @property
+    def oldest_s(self) -> float:
+        """How long this relay has known the row that waits longest; 0 when it last saw none."""
+        return 0.0 if self._oldest is None else time.monotonic() - self._oldest_since
 
     async def start(self) -> None:
         """Publish what an earlier run left, then what comes."""
@@ -116,6 +131,7 @@ class OutboxRelay:
     async def _relay_batch(self) -> bool:
         """Whether there may be more. Rows published before one that fails are done with."""
         rows = await self._database.read(_read)
+        self._note(rows)
         done: list[int] = []
         try:
             for row in rows:
@@ -124,7 +140,13 @@ class OutboxRelay:
         finally:
             if done:
                 await self._database.write(_delete, done)
+        self._note(())
         return len(rows) == _BATCH
+
+    def _note(self, rows: Sequence[_Row]) -> None:
+        oldest = rows[0].id if rows else None
+        if oldest != self._oldest:
+            self._oldest, self._oldest_since = oldest, time.monotonic()
 
     async def _publish(self, row: _Row) -> None:
         topic = DELIVERED if row.topic == DELIVERED.name else self._topics.get(row.topic)

@@ -306,3 +306,23 @@ async def test_publishing_after_stop_is_refused(opener: BusOpener) -> None:
         await bus.publish(NOTES, "k", Note("k", 1))
     with pytest.raises(BusUnavailableError):
         await bus.publish_to(NOTES, [(0, Note("k", 1))])
+
+
+async def test_it_says_whether_it_answers_and_what_waits(opener: BusOpener) -> None:
+    bus, collector = opener(), Collector()
+    collector.gate.clear()
+    bus.subscribe(NOTES, "slow", collector, max_batch=1)
+    await bus.start()
+    try:
+        await bus.check()
+        for n in range(3):
+            await bus.publish(NOTES, "k", Note("k", n))
+        await until(lambda: sum(bus.lag().values()) >= 2, timeout_s=30)
+        assert all("test.notes" in name and name.endswith("slow") for name in bus.lag())
+        collector.gate.set()
+        await until(lambda: sum(bus.lag().values()) == 0, timeout_s=30)
+    finally:
+        collector.gate.set()
+        await bus.stop()
+    with pytest.raises(BusUnavailableError):
+        await bus.check()

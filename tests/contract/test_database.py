@@ -315,3 +315,11 @@ async def test_stop_finishes_what_waits(opener: DatabaseOpener, tmp_path: Path) 
     await asyncio.gather(*writes)
     async with opener(tmp_path) as again:
         assert len(await pairs(again)) == 20
+
+
+async def test_usage_is_of_this_moment(database: Database) -> None:
+    await asyncio.gather(*(database.write(put, str(n), "x") for n in range(20)))
+    usage = database.usage()
+    assert usage.connections >= 1
+    assert usage.in_use in {None, 0}
+    assert set(usage.waiting.values()) == {0}

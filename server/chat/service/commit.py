@@ -7,9 +7,8 @@ insert, commit. It is what makes two cores, or a REST change and a batch, safe w
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -20,12 +19,10 @@ from common.ids import id_to_bytes
 from common.limits import REACTIONS_MAX_DISTINCT
 from common.protocol import requests
 from common.protocol.pushes import (
-    Error,
     MessageDeleted,
     MessageEdited,
     MessageNew,
     Ok,
-    Push,
     ReactionAdded,
     ReactionRemoved,
     RoomEvent,
@@ -44,9 +41,10 @@ from server.chat.model import (
 from server.chat.ports import Deliver
 from server.chat.repository import messages as message_rows
 from server.chat.repository import rooms as room_rows
+from server.chat.service.outcome import Outcome, refuse
 from server.kernel.clock import Clock
 from server.kernel.database import Database, Tx
-from server.kernel.delivery import Answers, Origin, RoomDelivery
+from server.kernel.telemetry import SILENCE, Stage, Telemetry
 
 log: Final = structlog.get_logger(__name__)
 Key = tuple[str, str, str]
@@ -58,21 +56,16 @@ def request_hash(request: requests.RoomCommand) -> bytes:
     return hashlib.sha256(_encode(msgspec.structs.replace(request, id=0))).digest()
 
 
-@dataclass(slots=True)
-class Outcome:
-    """What a committed batch has to tell."""
-
-    events: defaultdict[str, list[RoomEvent]] = field(default_factory=lambda: defaultdict(list))
-    answers: defaultdict[Origin, list[Push]] = field(default_factory=lambda: defaultdict(list))
-
-
 class CommitService:
     """Consumes ``chat.message_sent``."""
 
-    def __init__(self, *, database: Database, clock: Clock, deliver: Deliver) -> None:
+    def __init__(
+        self, *, database: Database, clock: Clock, deliver: Deliver, telemetry: Telemetry = SILENCE
+    ) -> None:
         self._database = database
         self._clock = clock
         self._deliver = deliver
+        self._telemetry = telemetry
 
     async def handle(self, records: Sequence[RoomCommandRecord]) -> None:
         """Commit a batch and publish it.
@@ -85,8 +78,14 @@ class CommitService:
             BusUnavailableError: committed, but not all delivered. Handed over again, the batch
                 answers its origins; others find the gap by ``seq``.
         """
+        telemetry = self._telemetry
+        began = telemetry.now()
+        traces = [record.trace for record in records if record.trace]
+        for record in records:
+            telemetry.stage(Stage.QUEUE, record.at, traces=(record.trace,) if record.trace else ())
         try:
             outcome = await self._database.write(commit_batch, records, self._clock.now_ms())
+            telemetry.stage(Stage.TRANSACTION, began, count=len(records), traces=traces)
         except ParleyError as problem:
             # Full or away: nothing was kept, and the sender is told when to try again.
             outcome = Outcome()
@@ -103,20 +102,19 @@ class CommitService:
             )
             outcome = Outcome()
             refuse(outcome, records[0], ChatError(Code.INTERNAL, "the server could not store this"))
-        await self._deliver(
-            [
-                *(RoomDelivery(room_id, events) for room_id, events in outcome.events.items()),
-                *(Answers(origin, pushes) for origin, pushes in outcome.answers.items()),
-            ]
-        )
+        if telemetry.detailed:
+            outcome.tell()
+        await self._publish(outcome, records if traces else ())
 
-
-def refuse(outcome: Outcome, record: RoomCommandRecord, why: ParleyError) -> None:
-    """Answer one record with an error."""
-    request = record.request
-    outcome.answers[record.origin].append(
-        Error(request.id, why.code, why.message, request.client_msg_id, why.retry_after_ms)
-    )
+    async def _publish(self, outcome: Outcome, traced: Sequence[RoomCommandRecord]) -> None:
+        committed = self._telemetry.now()
+        await self._deliver(outcome.deliveries(committed, traced))
+        events = outcome.events
+        if events:
+            traces = [record.trace for record in traced if record.trace]
+            self._telemetry.stage(
+                Stage.DELIVER, committed, count=sum(map(len, events.values())), traces=traces
+            )
 
 
 async def commit_batch(tx: Tx, records: Sequence[RoomCommandRecord], now_ms: int) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -16,6 +17,7 @@ from server.infra.kafka.consumer import Consumer, GroupConsumer, PartitionReader
 from server.infra.kafka.topics import Layout, make_topics
 from server.kernel.bus import BusUnavailableError, Handler, Held, Topic
 from server.kernel.tasks import TaskOwner
+from server.kernel.telemetry import SILENCE, Dependency, Telemetry
 
 T = TypeVar("T")
 
@@ -25,10 +27,19 @@ _START_TIMEOUT_S: Final = 30.0
 _STOP_TIMEOUT_S: Final = 15.0
 _BACK_OFF_S: Final = 0.05
 _RECORD_MAX_BYTES: Final = 1024 * 1024
-_WATCH_S: Final = 5.0
-_STALL_S: Final = 10.0
 _WATCH_TIMEOUT_S: Final = 20.0
 _REFUSALS_MAX: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """How often the bus looks at itself, and how long a reader may take nothing of what waits for it."""
+
+    every_s: float = 5.0
+    stall_s: float = 10.0
+
+
+_WATCH: Final = Watch()
 
 
 class KafkaBus:
@@ -49,16 +60,17 @@ class KafkaBus:
         replication: int = 1,
         publish_timeout_s: float = 5.0,
         back_off_s: float = _BACK_OFF_S,
-        watch_s: float = _WATCH_S,
-        stall_s: float = _STALL_S,
+        watch: Watch = _WATCH,
+        telemetry: Telemetry = SILENCE,
     ) -> None:
         self._servers = servers
         self._prefix = prefix
         self._layout = Layout(partitions=partitions, replication=replication)
         self._publish_timeout_s = publish_timeout_s
         self._back_off_s = back_off_s
-        self._watch_s = watch_s
-        self._stall_s = stall_s
+        self._watch_s = watch.every_s
+        self._stall_s = watch.stall_s
+        self._telemetry = telemetry
         self._topics: set[str] = set()
         """All that was subscribed to or published on, with the prefix."""
         self._consumers: list[Consumer] = []
@@ -155,6 +167,7 @@ class KafkaBus:
 
     def _refused(self, name: str, problem: Exception) -> BusUnavailableError:
         self._refusals += 1
+        self._telemetry.failed(Dependency.KAFKA)
         # A topic that is made anew may have another number of partitions.
         self._counts.pop(name, None)
         log.warning("bus_refused", topic=name, reason=repr(problem))
@@ -183,6 +196,23 @@ class KafkaBus:
         """For each reader the records that wait for it, as of the last look."""
         return {consumer.name: consumer.lag for consumer in self._consumers}
 
+    async def check(self) -> None:
+        """Asks the cluster what it consists of, within the publish time-out.
+
+        Raises:
+            BusUnavailableError: none of its servers says.
+        """
+        producer = self._producer
+        if producer is None:
+            raise BusUnavailableError("the server is stopping")
+        try:
+            async with asyncio.timeout(self._publish_timeout_s):
+                answered = await producer.client.force_metadata_update()
+        except (KafkaError, OSError, TimeoutError) as problem:
+            raise BusUnavailableError("the event bus does not answer") from problem
+        if not answered:
+            raise BusUnavailableError("the event bus does not answer")
+
     def subscribe(self, topic: Topic[T], group: str, handler: Handler[T], *, max_batch: int = 256) -> None:
         """Consume as a member of ``group``; from the beginning, where the group is new."""
         self._consumers.append(
@@ -195,6 +225,7 @@ class KafkaBus:
                 max_batch=max_batch,
                 back_off_s=self._back_off_s,
                 stall_s=self._stall_s,
+                telemetry=self._telemetry,
             )
         )
 
@@ -211,6 +242,7 @@ class KafkaBus:
                 max_batch=max_batch,
                 back_off_s=self._back_off_s,
                 stall_s=self._stall_s,
+                telemetry=self._telemetry,
             )
         )
 
@@ -250,6 +282,7 @@ class KafkaBus:
                 async with asyncio.timeout(_WATCH_TIMEOUT_S):
                     await self._look()
             except (KafkaError, OSError, TimeoutError) as problem:
+                self._telemetry.failed(Dependency.KAFKA)
                 log.warning("bus_not_watched", reason=repr(problem))
 
     async def _look(self) -> None:

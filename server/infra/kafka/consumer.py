@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
 from server.kernel.bus import Handler
+from server.kernel.telemetry import Dependency, Telemetry
 
 log: Final = structlog.get_logger(__name__)
 
@@ -38,12 +39,14 @@ class Consumer:
         max_batch: int,
         back_off_s: float,
         stall_s: float,
+        telemetry: Telemetry,
     ) -> None:
         self.topic = topic
         self._handler = handler
         self._max_batch = max_batch
         self._back_off_s = back_off_s
         self._stall_s = stall_s
+        self._telemetry = telemetry
         self._decoder = msgspec.json.Decoder(payload)
         self._client: AIOKafkaConsumer | None = None
         self._servers = ""
@@ -124,6 +127,7 @@ class Consumer:
                 try:
                     found = await client.getmany(timeout_ms=_POLL_MS, max_records=self._max_batch)
                 except KafkaError as problem:
+                    self._telemetry.failed(Dependency.KAFKA)
                     log.warning("bus_not_read", consumer=self.name, reason=repr(problem))
                     await asyncio.sleep(self._back_off_s)
                     continue
@@ -255,6 +259,7 @@ class GroupConsumer(Consumer, ConsumerRebalanceListener):  # type: ignore[misc] 
             await client.commit(offsets)
         except KafkaError as problem:
             # They come again: handlers know what they have seen.
+            self._telemetry.failed(Dependency.KAFKA)
             log.warning("bus_not_committed", consumer=self.name, reason=repr(problem))
 
 

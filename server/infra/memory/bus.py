@@ -110,6 +110,15 @@ class MemoryBus:
     def on_loss(self, tell: Callable[[], None]) -> None:
         """Nothing is lost within a process."""
 
+    async def check(self) -> None:
+        """Raises ``BusUnavailableError`` once stopped."""
+        if not self._open:
+            raise BusUnavailableError("the server is stopping")
+
+    def lag(self) -> dict[str, int]:
+        """Records not yet handled, now."""
+        return {consumer.name: consumer.size for consumer in self._consumers}
+
     def subscribe(self, topic: Topic[T], group: str, handler: Handler[T], *, max_batch: int = 256) -> None:
         """Consume as a member of ``group``; members share the partitions."""
         consumer = self._consumer(f"{topic.name}.{group}", handler, max_batch)

@@ -12,8 +12,9 @@ import asyncpg
 from server.infra.postgres.errors import AGAIN, port_error
 from server.infra.postgres.schema import check, migrate
 from server.infra.postgres.statements import translated
-from server.kernel.database import DatabaseUnavailableError, Row, Tx
+from server.kernel.database import DatabaseUnavailableError, DatabaseUsage, Row, StorageFullError, Tx
 from server.kernel.tasks import TaskOwner
+from server.kernel.telemetry import SILENCE, Dependency, Telemetry
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,6 +44,7 @@ class PostgresDatabase:
         statement_timeout_s: float = 30.0,
         prepared: bool = True,
         migrate: bool = True,
+        telemetry: Telemetry = SILENCE,
     ) -> None:
         self._url = url
         self._connections = connections
@@ -51,6 +53,7 @@ class PostgresDatabase:
         self._statement_timeout_s = statement_timeout_s
         self._prepared = prepared
         self._migrate = migrate
+        self._telemetry = telemetry
         self._pool: asyncpg.Pool[Any] | None = None
         self._open = False
         self._tasks = TaskOwner("postgres")
@@ -123,6 +126,13 @@ class PostgresDatabase:
 
         return await self._run(once)
 
+    def usage(self) -> DatabaseUsage:
+        """What runs, and what waits for a connection of the pool."""
+        pool = self._pool
+        size, idle = (0, 0) if pool is None else (pool.get_size(), pool.get_idle_size())
+        in_use = size - idle
+        return DatabaseUsage(connections=size, in_use=in_use, waiting={"any": max(self._active - in_use, 0)})
+
     async def _run(self, once: Callable[[Any], Awaitable[T]]) -> T:
         pool = self._pool
         if not self._open or pool is None:
@@ -165,6 +175,8 @@ class PostgresDatabase:
             mapped = port_error(error)
             if mapped is error:
                 raise
+            if isinstance(mapped, DatabaseUnavailableError | StorageFullError):
+                self._telemetry.failed(Dependency.DATABASE)
             raise mapped from error
         raise AssertionError("a try returns or raises")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 import redis.asyncio as redis
 from redis.asyncio.retry import Retry
@@ -12,6 +12,7 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
 
 from common.errors import Code, ParleyError
+from server.kernel.telemetry import SILENCE, Dependency, Telemetry
 
 TIMEOUT_S: Final = 2.0
 _RETRIES: Final = 2
@@ -25,7 +26,26 @@ class RedisUnavailableError(ParleyError):
         super().__init__(Code.UNAVAILABLE, "the server can't reach its presence store", retry_after_ms=1_000)
 
 
-def connect(url: str) -> redis.Redis:
+class _ToldRetry(Retry):
+    """Tells of each command that failed, its tries included."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        super().__init__(ExponentialBackoff(cap=0.2, base=0.02), _RETRIES)
+        self._telemetry = telemetry
+
+    def __deepcopy__(self, _: object) -> _ToldRetry:
+        """The client makes one for each of its connections."""
+        return _ToldRetry(self._telemetry)
+
+    async def call_with_retry(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the library has it
+        try:
+            return await super().call_with_retry(*args, **kwargs)
+        except (RedisError, OSError, TimeoutError):
+            self._telemetry.failed(Dependency.REDIS)
+            raise
+
+
+def connect(url: str, telemetry: Telemetry = SILENCE) -> redis.Redis:
     """A client with bounds on every wait; it connects at the first command."""
     pool = redis.BlockingConnectionPool.from_url(
         url,
@@ -33,7 +53,7 @@ def connect(url: str) -> redis.Redis:
         socket_timeout=TIMEOUT_S,
         socket_connect_timeout=TIMEOUT_S,
         max_connections=_CONNECTIONS,
-        retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), _RETRIES),
+        retry=_ToldRetry(telemetry),
         decode_responses=True,
     )
     return redis.Redis.from_pool(pool)

@@ -13,7 +13,7 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 from server.infra.folder_lock import FolderLock
 from server.infra.sqlite.connection import open_reader, open_writer
 from server.infra.sqlite.worker import Job, Worker, WriteWorker
-from server.kernel.database import DatabaseUnavailableError, Tx
+from server.kernel.database import DatabaseUnavailableError, DatabaseUsage, Tx
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -106,6 +106,14 @@ class SqliteDatabase:
     ) -> T:
         """Run ``body`` on one snapshot; what it changes is refused."""
         return await self._run(self._reads, body, *args, **kwargs)
+
+    def usage(self) -> DatabaseUsage:
+        """Bodies in the two queues."""
+        return DatabaseUsage(
+            connections=len(self._readers) + (self._writer is not None),
+            in_use=None,
+            waiting={"write": self._writes.qsize(), "read": self._reads.qsize()},
+        )
 
     async def _run(
         self,

@@ -14,7 +14,7 @@ from server.infra.sqlite.database import SqliteDatabase
 from server.kernel.bus import BusUnavailableError, Topic
 from server.kernel.database import Tx
 from server.kernel.delivery import Delivery, UserDelivery
-from server.kernel.outbox import OutboxRelay, add_deliveries, add_event
+from server.kernel.outbox import OutboxRelay, add_deliveries, add_event, waiting_events
 from tests.support.wait import until
 
 
@@ -230,3 +230,20 @@ async def test_kicks_from_many_writers_lose_no_row(world: World) -> None:
     for k in range(8):
         own = [n for n in world.facts if n // 100 == k]
         assert own == sorted(own)
+
+
+async def test_the_age_of_the_oldest_row_grows_while_it_can_not_go(
+    world: World, expect_log: Callable[..., None]
+) -> None:
+    expect_log("outbox_waits")
+    world.refusals = 2
+    relay = world.relay()
+    assert relay.oldest_s == 0
+    await world.database.write(add_deliveries, "k", [_delivery(1)])
+    assert await world.database.read(waiting_events, 10) == 1
+    assert await world.database.read(waiting_events, 0) == 0
+    await relay.start()
+    await until(lambda: relay.oldest_s > 0)
+    await until(lambda: world.delivered)
+    await until(lambda: relay.oldest_s == 0)
+    await relay.stop()

@@ -13,7 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from common.ids import new_id
-from server.infra.kafka.bus import KafkaBus
+from server.infra.kafka.bus import KafkaBus, Watch
 from server.kernel.bus import BusUnavailableError, Topic
 from tests.support.services import services
 from tests.support.wait import until
@@ -44,8 +44,7 @@ async def bus(quiet_kafka: None) -> AsyncIterator[KafkaBus]:
         partitions=2,
         publish_timeout_s=2.0,
         back_off_s=0.01,
-        watch_s=0.2,
-        stall_s=2.0,
+        watch=Watch(every_s=0.2, stall_s=2.0),
     )
     yield opened
     await opened.stop()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
@@ -18,6 +19,7 @@ from server.kernel.database import (
     Tx,
 )
 from tests.support.crash import Child
+from tests.support.wait import until
 
 PUT = "INSERT INTO meta (key, value) VALUES ($1, $2)"
 
@@ -288,3 +290,20 @@ async def test_the_log_is_bounded_once_no_reader_is_in_the_way(path: Path) -> No
 
 def _size(path: Path) -> int:
     return path.stat().st_size
+
+
+async def test_bodies_that_wait_are_counted(database: SqliteDatabase) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    async def hold(_: Tx) -> None:
+        begun.set()
+        go_on.wait()
+
+    holding = asyncio.ensure_future(database.write(hold))
+    await until(begun.is_set)
+    others = [asyncio.ensure_future(database.write(put, f"{n}")) for n in range(3)]
+    await until(lambda: database.usage().waiting["write"] == 3)
+    assert database.usage().waiting["read"] == 0
+    go_on.set()
+    await asyncio.gather(holding, *others)
+    assert database.usage().waiting["write"] == 0

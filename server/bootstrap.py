@@ -104,8 +104,14 @@ class Server:
     async def stop(self) -> None:
         """Drain and stop; again is fine."""
         self._missing = "closing"
-        async with asyncio.timeout(self._settings.drain_s):
-            await self._stack.aclose()
+        drain = asyncio.timeout(self._settings.drain_s)
+        try:
+            async with drain:
+                await self._stack.aclose()
+        except TimeoutError:
+            if not drain.expired():
+                raise
+            log.warning("server_not_drained_in_time", drain_s=self._settings.drain_s)
 
     async def _start(self, first: Register | None) -> None:
         settings, clock = self._settings, self._clock

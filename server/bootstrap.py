@@ -37,8 +37,9 @@ from server.kernel.kick import OUTBOX_KICKED, RemoteKick, on_kick
 from server.kernel.meta import claim, history_epoch
 from server.kernel.outbox import OutboxRelay
 from server.kernel.publisher import DeliveryPublisher
+from server.kernel.readiness import Readiness
 from server.kernel.tasks import TaskOwner
-from server.observe import observe
+from server.observe import observe, readiness
 from server.settings import LogLevel, Role, Settings
 from server.stores import choose
 from server.users import controller as users_controller
@@ -65,7 +66,7 @@ class Server:
         self._clock = clock or SystemClock()
         self._stack = contextlib.AsyncExitStack()
         self._tasks = TaskOwner("server")
-        self._missing: str | None = "starting"
+        self._ready: Readiness | None = None
         self.url = ""
         """Base address, known once started."""
         self.server_id = ""
@@ -99,11 +100,13 @@ class Server:
         except BaseException:
             await self.stop()
             raise
-        self._missing = None
+        if self._ready is not None:
+            self._ready.state = None
 
     async def stop(self) -> None:
         """Drain and stop; again is fine."""
-        self._missing = "closing"
+        if self._ready is not None:
+            self._ready.state = "closing"
         drain = asyncio.timeout(self._settings.drain_s)
         try:
             async with drain:
@@ -120,6 +123,7 @@ class Server:
         metrics = Metrics(detailed=settings.log_level is LogLevel.DEBUG)
         stores = choose(settings, clock, metrics)
         self._stack.push_async_callback(stores.close)
+        self._ready = ready = readiness(settings, stores, clock)
         database, bus, presence, limiter = stores.database, stores.bus, stores.presence, stores.limiter
         await database.start()
         self._stack.push_async_callback(database.stop)
@@ -186,7 +190,7 @@ class Server:
             place=Place(server_id=identity.server_id, ordinal=settings.ordinal, telemetry=metrics),
         )
         self._gateway = gateway
-        observe(metrics, stores, gateway, None if settings.role is Role.GATEWAY else relay)
+        observe(metrics, stores, gateway, ready, None if settings.role is Role.GATEWAY else relay)
         await self._consume(bus, relay, chat, users)
         await people.start()
         await gateway.start(await database.write(history_epoch))
@@ -195,7 +199,7 @@ class Server:
             authenticator=users,
             info=partial(_info, self.server_id, people.admission),
             metrics=MetricsPage(metrics.text, token=settings.metrics_token),
-            ready=lambda: self._missing,
+            ready=ready.report,
             routes=() if settings.role is Role.CORE else _routes(),
             services={
                 **people.services,

@@ -7,16 +7,68 @@ from typing import Final
 
 from server.gateway.gateway import Gateway
 from server.http.metrics import Figure, Metrics, Sample
-from server.kernel.database import Database
+from server.infra import migrations
+from server.kernel.clock import Clock
+from server.kernel.database import Database, DatabaseUnavailableError, SchemaBehindError, Tx
 from server.kernel.outbox import OutboxRelay, waiting_events
+from server.kernel.readiness import Check, Readiness
+from server.settings import Settings
 from server.stores import Stores
 
 _ROWS_COUNTED: Final = 10_000
 
 
-def observe(metrics: Metrics, stores: Stores, gateway: Gateway, relay: OutboxRelay | None) -> None:
+def readiness(settings: Settings, stores: Stores, clock: Clock) -> Readiness:
+    """What this process can't serve without, and Redis, without which it serves less well."""
+    checks = [
+        Check(name="database", look=stores.database.check),
+        Check(name="migrations", look=_Schema(stores.database).check),
+    ]
+    if settings.standalone:
+        checks += [
+            Check(name="kafka", look=stores.bus.check),
+            Check(name="redis", look=stores.presence.check, vital=False),
+        ]
+    return Readiness(checks, clock=clock)
+
+
+class _Schema:
+    """Whether the database has all that this program needs: a backup that was restored may not."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known = migrations.load()
+
+    async def check(self) -> None:
+        """What a newer program added is no hindrance: it is rolled out while this one serves.
+
+        Raises:
+            SchemaBehindError: names the migrations.
+        """
+        try:
+            applied = await self._database.read(_applied)
+        except DatabaseUnavailableError:
+            # Said of the database already.
+            return
+        if missing := [step.label for step in self._known if step.number not in applied]:
+            raise SchemaBehindError(missing)
+
+
+async def _applied(tx: Tx) -> set[int]:
+    return {int(row[0]) for row in await tx.fetch("SELECT number FROM schema_migrations")}
+
+
+def observe(
+    metrics: Metrics, stores: Stores, gateway: Gateway, ready: Readiness, relay: OutboxRelay | None
+) -> None:
     """``relay`` where this process relays the outbox."""
     database = stores.database
+
+    async def dependencies() -> list[Sample]:
+        report = await ready.report()
+        return [Sample(Figure.UP, up, (name,)) for name, up in report.up.items()]
+
+    metrics.ask_later(dependencies)
     metrics.ask(lambda: _gateway(gateway))
     metrics.ask(lambda: _database(database))
     metrics.ask(lambda: [Sample(Figure.LAG, lag, (name,)) for name, lag in stores.bus.lag().items()])

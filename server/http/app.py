@@ -18,6 +18,7 @@ from common.errors import HTTP_STATUS, Code, ParleyError
 from common.protocol.rest import Problem, ServerInfo
 from server.http.docs import docs_script, openapi_config
 from server.kernel.identity import Authenticator, Identity
+from server.kernel.readiness import Report
 
 log: Final = structlog.get_logger(__name__)
 
@@ -53,11 +54,11 @@ def make_app(
     authenticator: Authenticator,
     info: Callable[[], Awaitable[ServerInfo]],
     metrics: MetricsPage,
-    ready: Callable[[], str | None],
+    ready: Callable[[], Awaitable[Report]],
     routes: Sequence[ControllerRouterHandler],
     services: Mapping[str, object],
 ) -> Litestar:
-    """``services`` are injected into handlers by their names; ``ready`` says what is missing."""
+    """``services`` are injected into handlers by their names; ``ready`` what is missing."""
 
     async def identity(request: Request[Any, Any, Any]) -> Identity:
         header = request.headers.get("Authorization", "")
@@ -77,9 +78,11 @@ def make_app(
 
     @get("/readyz", media_type=MediaType.TEXT, include_in_schema=False)
     async def readyz() -> Response[str]:
-        """It can serve, or what is missing."""
-        missing = ready()
-        return Response(missing or "ok", status_code=200 if missing is None else 503)
+        """It can serve, or what is missing, a line each."""
+        report = await ready()
+        if report.missing:
+            return Response("\n".join(report.missing), status_code=503)
+        return Response("\n".join(["ok", *(f"degraded: {line}" for line in report.degraded)]))
 
     @get("/metrics", media_type=MediaType.TEXT, include_in_schema=False)
     async def metrics_page(client_address: str, request: Request[Any, Any, Any]) -> bytes:

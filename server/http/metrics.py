@@ -29,7 +29,7 @@ STAGE_BOUNDS: Final = (
     *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
 )
 REQUEST_BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_PATIENCE_S: Final = 1.0
+_PATIENCE_S: Final = 3.0
 _UNDER_WAY_MAX: Final = 10_000
 
 
@@ -52,6 +52,11 @@ class Figure(Enum):
         (),
     )
     OUTBOX_ROWS = ("parley_outbox_rows", "Events in the outbox; counted up to 10,000.", ())
+    UP = (
+        "parley_dependency_up",
+        "1: it answered when /readyz or /metrics last asked; 0: it did not.",
+        ("dependency",),
+    )
     LAG = (
         "parley_consumer_lag_records",
         "Records that a consumer of this process has not handled; a group's partitions here only.",

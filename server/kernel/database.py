@@ -130,6 +130,14 @@ class Database(Protocol):
         """Run ``body(tx, ...)`` on one consistent snapshot that sees every finished ``write``."""
         ...
 
+    async def check(self) -> None:
+        """Whether it answers now.
+
+        Raises:
+            DatabaseUnavailableError: it does not.
+        """
+        ...
+
     def usage(self) -> DatabaseUsage:
         """At this moment."""
         ...

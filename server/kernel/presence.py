@@ -29,6 +29,14 @@ class Presence(Protocol):
         """Connect."""
         ...
 
+    async def check(self) -> None:
+        """Whether it answers now.
+
+        Raises:
+            ParleyError: it does not.
+        """
+        ...
+
     async def stop(self) -> None:
         """Disconnect; this process's entries are taken back."""
         ...

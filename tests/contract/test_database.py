@@ -323,3 +323,12 @@ async def test_usage_is_of_this_moment(database: Database) -> None:
     assert usage.connections >= 1
     assert usage.in_use in {None, 0}
     assert set(usage.waiting.values()) == {0}
+
+
+async def test_it_says_whether_it_answers(opener: DatabaseOpener, tmp_path: Path) -> None:
+    async with opener(tmp_path) as database:
+        await database.check()
+        await database.write(put, "a", "1")
+        await database.check()
+    with pytest.raises(DatabaseUnavailableError):
+        await database.check()

@@ -27,6 +27,9 @@ class MemoryPresence:
     async def start(self) -> None:
         """Nothing to connect to."""
 
+    async def check(self) -> None:
+        """It is here."""
+
     async def stop(self) -> None:
         """Forget everything."""
         self._sessions.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
@@ -21,6 +22,7 @@ T = TypeVar("T")
 
 _TRIES: Final = 5
 _AGAIN_S: Final = 0.005
+_FRESH_S: Final = 1.0
 _CLOSE_TIMEOUT_S: Final = 30.0
 _LOCKED: Final = " FOR UPDATE"
 
@@ -58,6 +60,7 @@ class PostgresDatabase:
         self._open = False
         self._tasks = TaskOwner("postgres")
         self._active = 0
+        self._written_at = 0.0
         self._idle = asyncio.Event()
 
     async def start(self) -> None:
@@ -113,7 +116,9 @@ class PostgresDatabase:
             async with connection.transaction():
                 return await body(_Tx(connection), *args, **kwargs)
 
-        return await self._run(once)
+        written = await self._run(once)
+        self._written_at = time.monotonic()
+        return written
 
     async def read(
         self, body: Callable[Concatenate[Tx, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
@@ -125,6 +130,12 @@ class PostgresDatabase:
                 return await body(_Tx(connection), *args, **kwargs)
 
         return await self._run(once)
+
+    async def check(self) -> None:
+        """Asks it, unless it committed within the last second: a pool that is all in use is no outage."""
+        if self._open and time.monotonic() - self._written_at < _FRESH_S:
+            return
+        await self._run(_touch)
 
     def usage(self) -> DatabaseUsage:
         """What runs, and what waits for a connection of the pool."""
@@ -179,6 +190,12 @@ class PostgresDatabase:
                 self._telemetry.failed(Dependency.DATABASE)
             raise mapped from error
         raise AssertionError("a try returns or raises")
+
+
+async def _touch(connection: Any) -> None:  # noqa: ANN401 - a pool's proxy
+    """A standby answers too, and stores nothing."""
+    if await connection.fetchval("SELECT pg_is_in_recovery()"):
+        raise DatabaseUnavailableError("the database is read-only")
 
 
 class _Tx:

@@ -19,6 +19,8 @@ _AWAY: Final = (
     pg.ReadOnlySQLTransactionError,
     pg.InvalidAuthorizationSpecificationError,
     pg.InvalidCatalogNameError,
+    # "is not currently accepting connections"
+    pg.ObjectNotInPrerequisiteStateError,
     asyncpg.InterfaceError,
     OSError,
     TimeoutError,

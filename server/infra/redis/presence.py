@@ -63,6 +63,11 @@ class RedisPresence:
             await self._set_clock()
         self._tasks.spawn(self._keep_fresh(), name="refresh")
 
+    async def check(self) -> None:
+        """Raises ``RedisUnavailableError`` where Redis does not answer."""
+        async with in_words():
+            await self._client.ping()
+
     async def stop(self) -> None:
         """Take back what is left of this process."""
         await self._tasks.close()

@@ -107,6 +107,10 @@ class SqliteDatabase:
         """Run ``body`` on one snapshot; what it changes is refused."""
         return await self._run(self._reads, body, *args, **kwargs)
 
+    async def check(self) -> None:
+        """Reads a row."""
+        await self.read(_touch)
+
     def usage(self) -> DatabaseUsage:
         """Bodies in the two queues."""
         return DatabaseUsage(
@@ -145,6 +149,10 @@ class SqliteDatabase:
                     await writer.closed
         finally:
             self._lock.release()
+
+
+async def _touch(tx: Tx) -> None:
+    await tx.fetch_one("SELECT COUNT(*) FROM schema_migrations")
 
 
 async def _started(worker: Worker) -> None:

@@ -36,6 +36,7 @@ class Code(StrEnum):
     PASSWORD_TOO_WEAK = "password_too_weak"  # noqa: S105 - the name of a code, not a secret
     RECIPIENT_UNAVAILABLE = "recipient_unavailable"
     LIMIT_REACHED = "limit_reached"
+    MOVED = "moved"
     # Not now.
     RATE_LIMITED = "rate_limited"
     UNAVAILABLE = "unavailable"
@@ -70,6 +71,7 @@ HTTP_STATUS: Final[dict[Code, int]] = {
     Code.PASSWORD_TOO_WEAK: 400,
     Code.RECIPIENT_UNAVAILABLE: 403,
     Code.LIMIT_REACHED: 409,
+    Code.MOVED: 421,
     Code.RATE_LIMITED: 429,
     Code.UNAVAILABLE: 503,
     Code.STORAGE_FULL: 507,
@@ -92,6 +94,8 @@ class CloseCode:
     SLOW_CONSUMER: Final = 4408
     REPLACED: Final = 4409
     """A second socket of the same device was opened."""
+    MOVED: Final = 4410
+    """The server is at another address now: ``GET /api/v1/server`` says where."""
 
 
 class ParleyError(Exception):

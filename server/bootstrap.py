@@ -34,13 +34,14 @@ from server.kernel.clock import Clock, SystemClock
 from server.kernel.delivery import DELIVERED
 from server.kernel.failures import OperatorError
 from server.kernel.kick import OUTBOX_KICKED, RemoteKick, on_kick
-from server.kernel.meta import claim, history_epoch
+from server.kernel.meta import MOVED_TO, check_whole, claim, fact, history_epoch
 from server.kernel.outbox import OutboxRelay
 from server.kernel.publisher import DeliveryPublisher
 from server.kernel.readiness import Readiness
 from server.kernel.tasks import TaskOwner
 from server.observe import observe, readiness
 from server.settings import LogLevel, Role, Settings
+from server.signpost import Signpost
 from server.stores import choose
 from server.users import controller as users_controller
 from server.users import repository as user_rows
@@ -80,9 +81,13 @@ class Server:
 
     @property
     def resets(self) -> ResetService:
-        """For calls in this process, once started."""
+        """For calls in this process, once started.
+
+        Raises:
+            ParleyError: ``moved``: the server is elsewhere now.
+        """
         if self._resets is None:
-            raise RuntimeError("the server was not started")
+            raise ParleyError(Code.MOVED, "this server has moved to another computer")
         return self._resets
 
     async def start(self, *, first: Register | None = None) -> None:
@@ -127,12 +132,16 @@ class Server:
         database, bus, presence, limiter = stores.database, stores.bus, stores.presence, stores.limiter
         await database.start()
         self._stack.push_async_callback(database.stop)
+        await database.read(check_whole)
         await presence.start()
         self._stack.push_async_callback(presence.stop)
         # After the database: the start of SQLite's made and locked the folder.
         identity = ServerIdentity(settings.identity_path)
         self.server_id = identity.server_id
         await database.write(claim, identity.server_id)
+        moved_to = await database.read(fact, MOVED_TO)
+        if moved_to is not None:
+            return await self._point(moved_to, listener, identity, metrics)
         publisher = DeliveryPublisher(bus=bus, presence=presence)
         relay = OutboxRelay(
             database=database, bus=bus, deliver=publisher.deliver, broadcasts=[SESSION_REVOKED]
@@ -211,6 +220,18 @@ class Server:
         if first is not None:
             await _make_first(users, first)
         await self._listen(Observed(app, took=metrics.request), gateway, listener, identity)
+        return None
+
+    async def _point(
+        self, moved_to: str, listener: socket.socket, identity: ServerIdentity, metrics: Metrics
+    ) -> None:
+        """Serve nothing but where the server is now."""
+        sign = Signpost(moved_to, identity.server_id, self._settings, self._clock)
+        await sign.gateway.start("")
+        self._stack.push_async_callback(self._tasks.close)
+        app = sign.app(MetricsPage(metrics.text, token=self._settings.metrics_token))
+        await self._listen(Observed(app, took=metrics.request), sign.gateway, listener, identity)
+        log.warning("server_moved", to=moved_to)
 
     async def _consume(
         self, bus: EventBus, relay: OutboxRelay, chat: ChatContext, users: UsersService

@@ -80,7 +80,11 @@ class EmbeddedServer:
 
     def reset_password(self, username: str, new: str) -> Future[None]:
         """For whoever sits at this computer."""
-        return self._call(self._running.resets.reset_locally(username, new))
+        return self._call(self._reset(self._running, username, new))
+
+    @staticmethod
+    async def _reset(server: Server, username: str, new: str) -> None:
+        await server.resets.reset_locally(username, new)
 
     @property
     def _running(self) -> Server:

@@ -15,6 +15,8 @@ from server.kernel.presence import Presence
 from server.kernel.telemetry import SILENCE, Telemetry
 from server.settings import BLOBS_FOLDER, DATABASE_FILE, Role, Settings, SettingsError
 
+STATEMENT_TIMEOUT_S: Final = 30.0
+"""On PostgreSQL, of what a server does."""
 _ASKED_FOR: Final = ("database_url", "redis_url", "kafka_servers")
 
 
@@ -48,7 +50,11 @@ def choose(settings: Settings, clock: Clock, telemetry: Telemetry = SILENCE) -> 
 
 
 def choose_database(
-    settings: Settings, *, migrate: bool | None = None, telemetry: Telemetry = SILENCE
+    settings: Settings,
+    *,
+    migrate: bool | None = None,
+    telemetry: Telemetry = SILENCE,
+    statement_timeout_s: float = STATEMENT_TIMEOUT_S,
 ) -> Database:
     """The database alone, for commands that need no more; ``migrate`` in place of ``migrate_at_start``."""
     current = settings.migrate_at_start if migrate is None else migrate
@@ -64,6 +70,7 @@ def choose_database(
         prepared=settings.database_prepared,
         migrate=current,
         telemetry=telemetry,
+        statement_timeout_s=statement_timeout_s,
     )
 
 

@@ -66,6 +66,7 @@ class ServerInfo(Shape, frozen=True):
     versions: list[int]
     registration: Registration
     capabilities: list[str] = []
+    moved_to: str | None = None
 
 
 # Auth.

@@ -150,6 +150,9 @@ FIELDS: Final[dict[str, str]] = {
     "Register.invite": "The code of an invite, where registration is `invite`.",
     "ServerInfo.product": "Always `parley`.",
     "ServerInfo.name": "Of the server, for people.",
+    "ServerInfo.moved_to": (
+        "The base address where this server is now, under the same identity; any other call is refused here."
+    ),
     "ServerChange.name": "Of the server, for people.",
     # Query parameters.
     "?query": "Part of the name or title; empty: all.",
@@ -259,6 +262,10 @@ ERRORS: Final[dict[Code, tuple[str, str]]] = {
         "Something is full: members, rooms, connections, reactions.",
         "Show it; don't repeat by itself.",
     ),
+    Code.MOVED: (
+        "The server is at another address now.",
+        "Ask `GET /server` here where, check that the same identity is there, go on there.",
+    ),
     Code.RATE_LIMITED: ("Too much in a short time.", _RESEND),
     Code.UNAVAILABLE: ("The server can't do it now.", _RESEND),
     Code.STORAGE_FULL: ("The server's disk is full.", _RESEND),
@@ -284,10 +291,18 @@ CLOSES: Final[dict[str, tuple[str, str]]] = {
         "Connect again with back-off, and sync.",
     ),
     "REPLACED": ("", "Stop: another window of this device is in charge."),
+    "MOVED": ("", "Ask where it is, and go on there."),
 }
 
 REQUEST_ERRORS: Final[dict[str, tuple[Code, ...]]] = {
-    "hello": (Code.UNSUPPORTED, Code.UNAUTHENTICATED, Code.TOKEN_EXPIRED, Code.LIMIT_REACHED, Code.CONFLICT),
+    "hello": (
+        Code.UNSUPPORTED,
+        Code.UNAUTHENTICATED,
+        Code.TOKEN_EXPIRED,
+        Code.LIMIT_REACHED,
+        Code.CONFLICT,
+        Code.MOVED,
+    ),
     "session.renew": (Code.UNAUTHENTICATED, Code.TOKEN_EXPIRED, Code.FORBIDDEN),
     "message.send": (Code.NOT_FOUND, Code.ID_REUSED, Code.BAD_TEXT, Code.TOO_LARGE),
     "message.edit": (

@@ -29,9 +29,9 @@ _IDS: Final = ("room_id", "client_msg_id")
 _LEFT_MAX: Final = 256
 """Requests that wait for the bus together."""
 _UNANSWERED_MAX: Final = 1_024
-_COME_BACK: Final = frozenset(
-    {Code.UNAVAILABLE, Code.STORAGE_FULL, Code.TIMEOUT, Code.LIMIT_REACHED, Code.INTERNAL}
-)
+_COME_BACK: Final = (Code.UNAVAILABLE, Code.STORAGE_FULL, Code.TIMEOUT, Code.LIMIT_REACHED, Code.INTERNAL)
+_CLOSES: Final = {Code.MOVED: CloseCode.MOVED, **dict.fromkeys(_COME_BACK, CloseCode.RESTART)}
+"""Of a refused hello. 4401 would have the client sign in anew, where all it has to do is come back."""
 
 
 class Session:
@@ -204,9 +204,7 @@ class Session:
             refusal = ParleyError(Code.INTERNAL, "the server could not do this")
         self.push(_error(request, refusal))
         if self._context is None:
-            # 4401 would have the client sign in anew, where all it has to do is come back.
-            later = refusal.code in _COME_BACK
-            self.close(CloseCode.RESTART if later else CloseCode.UNAUTHENTICATED, refusal.code)
+            self.close(_CLOSES.get(refusal.code, CloseCode.UNAUTHENTICATED), refusal.code)
 
     async def _answer(self, request: Request, at: float) -> Push | Later | None:
         if isinstance(request, Hello):

@@ -35,6 +35,10 @@ class DatabaseBlobs:
         """Remove; a missing one is fine."""
         await self._database.write(_delete, check_key(key))
 
+    async def keys(self) -> list[str]:
+        """All of them, sorted."""
+        return await self._database.read(_keys)
+
 
 async def _put(tx: Tx, key: str, data: bytes) -> None:
     await tx.execute(
@@ -49,3 +53,7 @@ async def _get(tx: Tx, key: str) -> bytes | None:
 
 async def _delete(tx: Tx, key: str) -> None:
     await tx.execute("DELETE FROM blobs WHERE key = $1", key)
+
+
+async def _keys(tx: Tx) -> list[str]:
+    return [str(row[0]) for row in await tx.fetch("SELECT key FROM blobs ORDER BY key")]

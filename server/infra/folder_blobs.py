@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import errno
 import os
-import sys
 from pathlib import Path
 from typing import Final
 
 from common.errors import Code, ParleyError
 from common.ids import new_id
+from server.infra.durable import rename_durably
 from server.kernel.blobs import check_key
 from server.kernel.database import StorageFullError
 
@@ -56,6 +56,14 @@ class FolderBlobs:
         """Remove; a missing one is fine."""
         await asyncio.to_thread(_remove, self._path(key))
 
+    async def keys(self) -> list[str]:
+        """All of them, sorted; of a folder that does not exist none."""
+        return await asyncio.to_thread(self._keys)
+
+    def _keys(self) -> list[str]:
+        found = self._folder.rglob(f"*{_SUFFIX}")
+        return sorted(path.relative_to(self._folder).as_posix().removesuffix(_SUFFIX) for path in found)
+
     def _path(self, key: str) -> Path:
         return self._folder / f"{check_key(key)}{_SUFFIX}"
 
@@ -78,8 +86,7 @@ def _write(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
+        rename_durably(temporary, path)
     except OSError as problem:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -106,19 +113,3 @@ def _port_error(problem: OSError) -> ParleyError:
     if problem.errno in _NO_SPACE:
         return StorageFullError()
     return ParleyError(Code.UNAVAILABLE, "the server's files can't be reached", retry_after_ms=1_000)
-
-
-if sys.platform == "win32":
-
-    def _sync_folder(_folder: Path) -> None:
-        """A rename is durable there with the file: a folder can't be opened to be synced."""
-
-else:
-
-    def _sync_folder(folder: Path) -> None:
-        """Or a power cut may take the new name back."""
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

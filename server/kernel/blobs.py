@@ -48,3 +48,7 @@ class BlobStore(Protocol):
     async def delete(self, key: str) -> None:
         """Remove; a missing one is fine."""
         ...
+
+    async def keys(self) -> list[str]:
+        """All of them, sorted."""
+        ...

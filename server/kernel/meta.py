@@ -10,6 +10,11 @@ from server.kernel.failures import OperatorError
 
 _HISTORY_EPOCH: Final = "history_epoch"
 _SERVER_ID: Final = "server_id"
+_LOCAL: Final = "local."
+MOVED_TO: Final = "local.moved_to"
+"""The address where this server is now: these data take no writes any more."""
+INCOMPLETE: Final = "local.incomplete"
+"""What was begun with these data and has not ended, in words: until then nobody serves them."""
 
 
 class ForeignDataError(OperatorError):
@@ -48,6 +53,32 @@ async def renew_history_epoch(tx: Tx) -> str:
     """After a restore: clients drop what they keep of this server, and keep their outboxes."""
     await tx.execute("DELETE FROM meta WHERE key = $1", _HISTORY_EPOCH)
     return await history_epoch(tx)
+
+
+def is_local(key: str) -> bool:
+    """Whether a fact is about this one copy of the data, and goes into no other."""
+    return key.startswith(_LOCAL)
+
+
+async def check_whole(tx: Tx) -> None:
+    """Before anybody serves these data.
+
+    Raises:
+        OperatorError: what was begun with them has not ended.
+    """
+    unfinished = await fact(tx, INCOMPLETE)
+    if unfinished is not None:
+        raise OperatorError(unfinished)
+
+
+async def owner(tx: Tx) -> str | None:
+    """The server id of these data; None where no server was ever started on them."""
+    return await fact(tx, _SERVER_ID)
+
+
+async def forget_fact(tx: Tx, key: str) -> None:
+    """Not set is fine."""
+    await tx.execute("DELETE FROM meta WHERE key = $1", key)
 
 
 async def fact(tx: Tx, key: str) -> str | None:

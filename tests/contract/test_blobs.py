@@ -60,3 +60,11 @@ async def test_what_is_no_key_is_refused(blobs: BlobStore, key: str) -> None:
     for call in (blobs.get(key), blobs.delete(key), blobs.put(key, b"x")):
         with pytest.raises(ValueError, match="not a key"):
             await call
+
+
+async def test_keys_are_told_in_order(blobs: BlobStore) -> None:
+    assert await blobs.keys() == []
+    for key in ("b", "a/b", "a", "a-b"):
+        await blobs.put(key, b"x")
+    await blobs.delete("b")
+    assert await blobs.keys() == ["a", "a-b", "a/b"]

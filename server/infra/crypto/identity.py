@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -69,6 +69,15 @@ class ServerIdentity:
         """What clients pin."""
         return server_id_of(self._public)
 
+    @property
+    def public_key(self) -> bytes:
+        """32 bytes; their hash is the server id."""
+        return self._public
+
+    def sign(self, data: bytes) -> bytes:
+        """An Ed25519 signature. ``data`` begins with words that say what it is."""
+        return self._key.sign(data)
+
     def sealer(self) -> Sealer:
         """For what only this server's processes may read."""
         raw = self._key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
@@ -116,6 +125,15 @@ class ServerIdentity:
             .add_extension(identity, critical=False)
             .sign(self._key, algorithm=None)
         )
+
+
+def signed_by(public_key: bytes, signature: bytes, data: bytes) -> bool:
+    """Whether the server with this identity signed it."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, data)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def _general_name(host: str) -> x509.GeneralName:

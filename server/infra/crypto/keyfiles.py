@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from server.infra.durable import rename_durably
 from server.kernel.failures import OperatorError
 
 
@@ -35,17 +36,24 @@ def load_or_make(path: Path) -> Ed25519PrivateKey:
         if not isinstance(key, Ed25519PrivateKey):
             raise KeyFileError(f"{path.name} holds another kind of key")
         return key
-    pem = fresh_key_pem()
+    put_key(path, fresh_key_pem())
+    return load_or_make(path)
+
+
+def put_key(path: Path, pem: bytes) -> None:
+    """Write it and sync it; a crash leaves the whole key or none.
+
+    Raises:
+        OSError: it can't be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # Written aside and renamed: a crash leaves the whole key or none.
     fresh = path.with_suffix(".new")
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(pem)
         file.flush()
         os.fsync(file.fileno())
-    fresh.replace(path)
-    return load_or_make(path)
+    rename_durably(fresh, path)
 
 
 def fresh_key_pem() -> bytes:

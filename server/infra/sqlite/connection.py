@@ -85,8 +85,10 @@ class SqliteTx:
         return await self.fetch(sql, *args)
 
 
-def open_writer(path: Path, *, check: bool, migrate: bool) -> sqlite3.Connection:
+def open_writer(path: Path, *, check: bool, migrate: bool, up_to: int | None = None) -> sqlite3.Connection:
     """The one connection that writes, on a file that is whole and of this program's schema.
+
+    ``up_to``: of the schema of that migration, to be filled with what an earlier Parley kept.
 
     Raises:
         DamagedDatabaseError: the file is damaged; it is left as it is, a copy lies beside it.
@@ -100,7 +102,7 @@ def open_writer(path: Path, *, check: bool, migrate: bool) -> sqlite3.Connection
     try:
         _tune(connection, cache_kib=_WRITER_CACHE_KIB)
         _prepare(connection, check=check and existed)
-        _migrate(connection, may=migrate)
+        _migrate(connection, may=migrate, up_to=up_to)
     except BaseException as error:
         problem = _start_error(path, error)
         connection.close()
@@ -159,11 +161,13 @@ def _check(connection: sqlite3.Connection) -> None:
     log.info("database_checked", seconds=round(time.monotonic() - started, 3))
 
 
-def _migrate(connection: sqlite3.Connection, *, may: bool) -> None:
+def _migrate(connection: sqlite3.Connection, *, may: bool, up_to: int | None) -> None:
     """Apply what is missing, each step in a transaction of its own."""
     missing = migrations.pending(migrations.load(), _applied(connection))
     if missing and not may:
         raise SchemaBehindError([migration.label for migration in missing])
+    if up_to is not None:
+        missing = [migration for migration in missing if migration.number <= up_to]
     connection.execute(migrations.translate(migrations.LEDGER, migrations.SQLITE))
     for migration in missing:
         connection.execute("BEGIN IMMEDIATE")
@@ -180,6 +184,15 @@ def _migrate(connection: sqlite3.Connection, *, may: bool) -> None:
                 connection.execute("ROLLBACK")
             raise
         log.info("migration_applied", number=migration.number, name=migration.name)
+
+
+def missing_in(connection: sqlite3.Connection) -> list[str]:
+    """The migrations that a file lacks.
+
+    Raises:
+        MigrationError: see ``migrations.pending``.
+    """
+    return [migration.label for migration in migrations.pending(migrations.load(), _applied(connection))]
 
 
 def _applied(connection: sqlite3.Connection) -> dict[int, str]:

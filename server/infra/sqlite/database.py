@@ -33,7 +33,8 @@ class SqliteDatabase:
     """The file ``path``; its folder is locked against a second server while this one runs.
 
     ``check`` runs ``PRAGMA quick_check`` at start: 0.05 to 0.2 s for 100,000 messages (41 MB), warm.
-    ``migrate=False`` refuses a file that lacks something instead of bringing it up to date.
+    ``migrate=False`` refuses a file that lacks something instead of bringing it up to date; ``up_to`` ends
+    with that migration. ``lock=False``: whoever made this holds the folder's lock.
     ``max_waiting`` bounds each of the two queues of bodies, ``wal_max_bytes`` about the log beside it.
     """
 
@@ -43,15 +44,18 @@ class SqliteDatabase:
         *,
         check: bool = True,
         migrate: bool = True,
+        up_to: int | None = None,
+        lock: bool = True,
         max_waiting: int = 1_024,
         wal_max_bytes: int = 64 * 1024 * 1024,
     ) -> None:
         self._path = path
         self._check = check
         self._migrate = migrate
+        self._up_to = up_to
         self._max_waiting = max_waiting
         self._wal_max_bytes = wal_max_bytes
-        self._lock = FolderLock(path.parent)
+        self._lock = FolderLock(path.parent) if lock else None
         self._writes: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._reads: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._writer: WriteWorker | None = None
@@ -67,7 +71,8 @@ class SqliteDatabase:
                 writable (``FolderNotWritableError``), a file that can't be opened or is newer.
             SchemaBehindError: something is missing in it, and ``migrate`` is off.
         """
-        self._lock.acquire()
+        if self._lock is not None:
+            self._lock.acquire()
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_INTERVAL_S))
         self._writes, self._reads = queue.SimpleQueue(), queue.SimpleQueue()
         try:
@@ -75,7 +80,7 @@ class SqliteDatabase:
             writer = WriteWorker(
                 "sqlite-writer",
                 self._writes,
-                partial(open_writer, self._path, check=self._check, migrate=self._migrate),
+                partial(open_writer, self._path, check=self._check, migrate=self._migrate, up_to=self._up_to),
                 wal=wal,
                 wal_max_bytes=self._wal_max_bytes,
             )
@@ -148,7 +153,8 @@ class SqliteDatabase:
                     self._writes.put(None)
                     await writer.closed
         finally:
-            self._lock.release()
+            if self._lock is not None:
+                self._lock.release()
 
 
 async def _touch(tx: Tx) -> None:

@@ -141,7 +141,7 @@ class Server:
         await database.write(claim, identity.server_id)
         moved_to = await database.read(fact, MOVED_TO)
         if moved_to is not None:
-            return await self._point(moved_to, listener, identity, metrics)
+            return await self._point(moved_to, listener, identity, metrics, ready)
         publisher = DeliveryPublisher(bus=bus, presence=presence)
         relay = OutboxRelay(
             database=database, bus=bus, deliver=publisher.deliver, broadcasts=[SESSION_REVOKED]
@@ -223,13 +223,18 @@ class Server:
         return None
 
     async def _point(
-        self, moved_to: str, listener: socket.socket, identity: ServerIdentity, metrics: Metrics
+        self,
+        moved_to: str,
+        listener: socket.socket,
+        identity: ServerIdentity,
+        metrics: Metrics,
+        ready: Readiness,
     ) -> None:
         """Serve nothing but where the server is now."""
         sign = Signpost(moved_to, identity.server_id, self._settings, self._clock)
         await sign.gateway.start("")
         self._stack.push_async_callback(self._tasks.close)
-        app = sign.app(MetricsPage(metrics.text, token=self._settings.metrics_token))
+        app = sign.app(MetricsPage(metrics.text, token=self._settings.metrics_token), ready.report)
         await self._listen(Observed(app, took=metrics.request), sign.gateway, listener, identity)
         log.warning("server_moved", to=moved_to)
 

@@ -5,7 +5,7 @@ No row of the old data changes any more, so there are never two servers of one i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import NoReturn
 
 from litestar import Litestar
@@ -23,6 +23,7 @@ from server.http.app import MetricsPage, make_app
 from server.infra.memory.presence import MemoryPresence
 from server.kernel.clock import Clock
 from server.kernel.identity import Identity
+from server.kernel.readiness import Report
 from server.settings import Settings
 
 
@@ -93,13 +94,13 @@ class Signpost:
             place=Place(server_id=server_id),
         )
 
-    def app(self, metrics: MetricsPage) -> Litestar:
+    def app(self, metrics: MetricsPage, ready: Callable[[], Awaitable[Report]]) -> Litestar:
         """REST, of which one call answers."""
         return make_app(
             authenticator=self._gone,
             info=self._told,
             metrics=metrics,
-            ready=lambda: None,
+            ready=ready,
             routes=(_elsewhere(self._gone),),
             services={},
         )

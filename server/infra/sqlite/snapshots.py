@@ -63,6 +63,10 @@ class SqliteSnapshots:
         """Refused, always."""
         raise DatabaseUnavailableError("these data are open for reading only")
 
+    async def check(self) -> None:
+        """Reads a row."""
+        await self.read(_touch)
+
     def usage(self) -> DatabaseUsage:
         """Its one connection."""
         return DatabaseUsage(
@@ -78,6 +82,10 @@ class SqliteSnapshots:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._jobs.put(Job(body, args, kwargs, future))
         return await future
+
+
+async def _touch(tx: Tx) -> None:
+    await tx.fetch_one("SELECT 1")
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -10,7 +10,7 @@ else
 VENV_PYTHON := .venv/bin/python
 endif
 
-.PHONY: setup run test lint bench bench-standalone demo screenshots docs package image lock clean
+.PHONY: setup run test lint bench bench-standalone chaos demo screenshots docs package image lock clean
 
 setup: ## .venv from requirements/dev.lock, and the system's libraries
 	@$(PYTHON) packaging/dev/setup.py --for test
@@ -27,6 +27,9 @@ lint: setup ## the same without the tests
 
 bench: setup ## the load scenarios against an embedded server
 	@$(VENV_PYTHON) -m tests.load.bench $(ARGS)
+
+chaos: setup ## 200 people talk while every part of a server dies, alone and in pairs
+	@$(VENV_PYTHON) -m tests.load.chaos $(ARGS)
 
 bench-standalone: setup ## the same through PostgreSQL, Redis and Kafka
 	@$(VENV_PYTHON) -m tests.load.bench --standalone

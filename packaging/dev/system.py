@@ -41,13 +41,18 @@ SCREEN_PACKAGES: Final = (
 )
 
 
-# Kafka in the tests: it runs on Java, and Maven brings it.
-_SERVICE_PROGRAMS: Final = {"java": "default-jre-headless", "mvn": "maven"}
+# Kafka in the tests runs on Java, and Maven brings it; PgBouncer stands before PostgreSQL.
+_SERVICE_PROGRAMS: Final = {"java": "default-jre-headless", "mvn": "maven", "pgbouncer": "pgbouncer"}
 
 
 def service_packages() -> tuple[str, ...]:
     """For the programs that are not here, from wherever they might have come."""
-    return tuple(package for program, package in _SERVICE_PROGRAMS.items() if shutil.which(program) is None)
+    return tuple(package for program, package in _SERVICE_PROGRAMS.items() if not _has(program))
+
+
+def _has(program: str) -> bool:
+    # Debian keeps daemons where a plain user's PATH does not look.
+    return bool(shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin"))
 
 
 def missing(packages: Sequence[str]) -> list[str]:

@@ -141,7 +141,7 @@ async def test_one_group_that_fails_does_not_stop_another(
     bus.subscribe(NOTES, "well", well)
     await bus.start()
     await bus.publish(NOTES, "k", Note("k", 1))
-    await until(lambda: well.notes)
+    await until(lambda: well.notes and ill.entered)
     ill.failures = 0
     await until(lambda: ill.notes)
     await bus.stop()

@@ -64,6 +64,7 @@ class Socket(asyncio.Protocol):
         "heads",
         "on_error",
         "on_message",
+        "on_push",
         "welcome",
     )
 
@@ -79,11 +80,20 @@ class Socket(asyncio.Protocol):
         self._closed: str | None = None
         self.on_message = on_message
         self.on_error: Callable[[str], None] | None = None
+        self.on_push: Callable[[Push], bool] | None = None
+        """Sees all other pushes first; True: nobody else shall."""
         self.heads: Heads = Heads([])
         self.welcome: Welcome | None = None
 
     @classmethod
-    async def connect(cls, url: str, token: str, on_message: Callable[[MessageNew], None]) -> Socket:
+    async def connect(
+        cls,
+        url: str,
+        token: str,
+        on_message: Callable[[MessageNew], None],
+        *,
+        on_push: Callable[[Push], bool] | None = None,
+    ) -> Socket:
         """Open, upgrade and say hello; returns after ``ready``.
 
         Raises:
@@ -93,6 +103,7 @@ class Socket(asyncio.Protocol):
         parts = urlsplit(url)
         secure = parts.scheme in {"https", "wss"}
         socket = cls(url, on_message)
+        socket.on_push = on_push
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await loop.create_connection(
@@ -213,6 +224,8 @@ class Socket(asyncio.Protocol):
             self._closed = f"{int.from_bytes(payload[:2], 'big')} {payload[2:].decode()}"
 
     def _push(self, push: Push) -> None:
+        if self.on_push is not None and self.on_push(push):
+            return
         if isinstance(push, Heads):
             self.heads.rooms.extend(push.rooms)
         elif isinstance(push, Welcome):

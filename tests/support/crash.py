@@ -8,6 +8,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
 
@@ -20,7 +22,8 @@ class Child:
     """A Python program in its own process, its output read line by line; killed when the block ends.
 
     `python -m MODULE ARGS` or, with `code`, `python -c CODE ARGS`, in the checkout, unbuffered. Its
-    standard error goes to the test's own. SIGKILL on POSIX, TerminateProcess on Windows.
+    standard error goes to the test's own, or onto the end of the file `errors`. SIGKILL on POSIX,
+    TerminateProcess on Windows.
     """
 
     def __init__(
@@ -29,10 +32,12 @@ class Child:
         *args: str,
         code: str | None = None,
         environment: Mapping[str, str] | None = None,
+        errors: Path | None = None,
     ) -> None:
         program = ("-m", module) if module is not None else ("-c", code or "")
         self._command: Sequence[str] = (sys.executable, "-u", *program, *args)
         self._environment = {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}
+        self._errors = errors
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
@@ -54,14 +59,17 @@ class Child:
         return self._process
 
     def start(self) -> None:
-        self._process = subprocess.Popen(
-            self._command,
-            cwd=ROOT,
-            env=self._environment,
-            stdout=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-        )
+        with ExitStack() as stack:
+            errors = None if self._errors is None else stack.enter_context(self._errors.open("ab"))
+            self._process = subprocess.Popen(
+                self._command,
+                cwd=ROOT,
+                env=self._environment,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                encoding="utf-8",
+            )
         out = self._process.stdout
         if out is None:
             raise RuntimeError("the child has no output")
@@ -93,9 +101,22 @@ class Child:
 
     def kill(self) -> list[str]:
         """End it now; what it had printed and nobody read. Ended already is fine."""
+        self.process.kill()
+        return self._end(PATIENCE_S)
+
+    def stop(self, *, timeout_s: float = PATIENCE_S) -> int:
+        """Ask it to end (SIGTERM) and wait; its exit code.
+
+        Raises:
+            subprocess.TimeoutExpired: it did not; it runs on.
+        """
+        self.process.terminate()
+        self._end(timeout_s)
+        return self.process.returncode
+
+    def _end(self, timeout_s: float) -> list[str]:
         process = self.process
-        process.kill()
-        process.wait(timeout=PATIENCE_S)
+        process.wait(timeout=timeout_s)
         if self._reader is not None:
             self._reader.join(PATIENCE_S)
         if process.stdout is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -10,8 +11,23 @@ from tests.support.crash import Child
 OFF: Final = {"PARLEY_LIMITS__MESSAGES_PER_SECOND": "0", "PARLEY_LIMITS__REQUESTS_PER_SECOND": "0"}
 
 
-def serve(data: Path, *flags: str, port: int = 0) -> tuple[Child, str]:
-    """The process, and the address that it prints once it listens."""
-    child = Child("server", "serve", "--data", str(data), "--port", str(port), *flags, environment=OFF)
+def serve(
+    data: Path,
+    *flags: str,
+    port: int = 0,
+    environment: Mapping[str, str] = OFF,
+    errors: Path | None = None,
+) -> tuple[Child, str]:
+    """The process, and the address that it prints once it listens; its standard error goes onto ``errors``.
+
+    Raises:
+        EOFError: it ended before.
+    """
+    place = ("--data", str(data), "--port", str(port))
+    child = Child("server", "serve", *place, *flags, environment=environment, errors=errors)
     child.start()
-    return child, child.line_where(lambda line: line.startswith("listening on ")).split()[-1]
+    try:
+        return child, child.line_where(lambda line: line.startswith("listening on ")).split()[-1]
+    except (EOFError, TimeoutError):
+        child.kill()
+        raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,10 +12,16 @@ from typing import Any, Final, TypeVar
 import msgspec
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    InvalidProducerEpoch,
+    KafkaError,
+    OutOfOrderSequenceNumber,
+    ProducerFenced,
+    UnknownProducerId,
+)
 
 from server.infra.kafka.consumer import Consumer, GroupConsumer, PartitionReader
-from server.infra.kafka.topics import Layout, make_topics
+from server.infra.kafka.topics import Layout, look_up, make_topics
 from server.kernel.bus import BusUnavailableError, Handler, Held, Topic
 from server.kernel.tasks import TaskOwner
 from server.kernel.telemetry import SILENCE, Dependency, Telemetry
@@ -29,6 +36,8 @@ _BACK_OFF_S: Final = 0.05
 _RECORD_MAX_BYTES: Final = 1024 * 1024
 _WATCH_TIMEOUT_S: Final = 20.0
 _REFUSALS_MAX: Final = 3
+_MISCOUNTED: Final = (OutOfOrderSequenceNumber, InvalidProducerEpoch, UnknownProducerId, ProducerFenced)
+"""Of an idempotent producer: none of its records for that partition will be taken any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +89,10 @@ class KafkaBus:
         self._producer: AIOKafkaProducer | None = None
         self._refusals = 0
         """Of the producer, since it last published something."""
+        self._cluster = ""
+        """The id of the one that numbered the producer."""
+        self._miscounted = False
+        self._alarm = asyncio.Event()
         self._encode = msgspec.json.Encoder().encode
 
     async def start(self) -> None:
@@ -92,14 +105,21 @@ class KafkaBus:
             async with asyncio.timeout(_START_TIMEOUT_S):
                 await make_topics(self._servers, self._topics, self._layout)
                 self._producer = await self._new_producer()
-                for consumer in self._consumers:
-                    await consumer.start(self._servers)
+                self._cluster, _ = await look_up(self._producer, self._topics)
+                await self._start_consumers()
         except (KafkaError, OSError, TimeoutError) as problem:
             await self.stop()
             raise BusUnavailableError(f"the event bus can't be reached: {problem}") from problem
         for consumer in self._consumers:
             self._tasks.spawn(consumer.run(), name=consumer.name)
         self._tasks.spawn(self._watch(), name="watch")
+
+    async def _start_consumers(self) -> None:
+        """Side by side: who joins a group waits until its members have noticed."""
+        started = [consumer.start(self._servers) for consumer in self._consumers]
+        for failed in await asyncio.gather(*started, return_exceptions=True):
+            if failed is not None:
+                raise failed
 
     async def stop(self) -> None:
         """Let handlers finish the batch at hand, commit it, disconnect. What is queued stays."""
@@ -171,6 +191,9 @@ class KafkaBus:
         # A topic that is made anew may have another number of partitions.
         self._counts.pop(name, None)
         log.warning("bus_refused", topic=name, reason=repr(problem))
+        if isinstance(problem, _MISCOUNTED):
+            self._miscounted = True
+            self._alarm.set()
         return BusUnavailableError()
 
     async def partitions(self, topic: Topic[T]) -> int:
@@ -277,7 +300,10 @@ class KafkaBus:
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(self._watch_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._watch_s):
+                    await self._alarm.wait()
+            self._alarm.clear()
             try:
                 async with asyncio.timeout(_WATCH_TIMEOUT_S):
                     await self._look()
@@ -286,21 +312,32 @@ class KafkaBus:
                 log.warning("bus_not_watched", reason=repr(problem))
 
     async def _look(self) -> None:
-        made = await make_topics(self._servers, self._topics, self._layout)
+        producer = self._producer
+        if producer is None:
+            return
+        cluster, missing = await look_up(producer, self._topics)
+        made = await make_topics(self._servers, missing, self._layout) if missing else set()
         if made:
             log.warning("bus_topics_made_again", topics=sorted(made))
             self._counts.clear()
-        if self._refusals >= _REFUSALS_MAX:
-            await self._replace_producer()
+        if self._refusals >= _REFUSALS_MAX or self._miscounted or cluster != self._cluster:
+            await self._replace_producer(cluster)
         took = [await consumer.look() for consumer in self._consumers]
         if made or not all(took):
             for tell in self._tell_loss:
                 tell()
 
-    async def _replace_producer(self) -> None:
-        """The cluster answers, and still nothing goes through this one."""
-        log.warning("bus_producer_replaced", refusals=self._refusals)
+    async def _replace_producer(self, cluster: str) -> None:
+        """The cluster answers, and still nothing goes through this one; or it is not the one of before.
+
+        A producer has its number from its cluster. An empty one counts from the beginning: a later
+        process is given the same number, and records of the two are refused, or taken for repeats.
+        """
+        log.warning(
+            "bus_producer_replaced", refusals=self._refusals, another_cluster=cluster != self._cluster
+        )
         fresh = await self._new_producer()
-        old, self._producer, self._refusals = self._producer, fresh, 0
+        old, self._producer = self._producer, fresh
+        self._refusals, self._miscounted, self._cluster = 0, False, cluster
         if old is not None:
             await old.stop()

@@ -23,6 +23,8 @@ _BACK_OFF_MAX_S: Final = 5.0
 _SESSION_MS: Final = 6_000
 _HEARTBEAT_MS: Final = 2_000
 _FETCH_WAIT_MS: Final = 500
+_METADATA_MS: Final = 5_000
+"""So soon a topic that was made again is found; the default is five minutes."""
 _LOOK_TIMEOUT_S: Final = 3.0
 _REPLACE_TIMEOUT_S: Final = 20.0
 
@@ -233,6 +235,7 @@ class GroupConsumer(Consumer, ConsumerRebalanceListener):  # type: ignore[misc] 
             session_timeout_ms=_SESSION_MS,
             heartbeat_interval_ms=_HEARTBEAT_MS,
             fetch_max_wait_ms=_FETCH_WAIT_MS,
+            metadata_max_age_ms=_METADATA_MS,
         )
         client.subscribe([self.topic], listener=self)
         await _started(client)
@@ -294,6 +297,7 @@ class PartitionReader(Consumer):
             # Of a topic that was made anew every record is new.
             auto_offset_reset="earliest",
             fetch_max_wait_ms=_FETCH_WAIT_MS,
+            metadata_max_age_ms=_METADATA_MS,
         )
         client.assign([self._partition])
         await _started(client)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.protocol.metadata import MetadataRequest
 
 _RETENTION_MS: Final = 24 * 3_600_000
 """The database has everything; a day is enough for who was away."""
@@ -57,6 +59,20 @@ async def make_topics(servers: str, names: Iterable[str], layout: Layout) -> set
         return {name for name in missing if name not in _refused(answer)}
     finally:
         await admin.close()
+
+
+async def look_up(producer: AIOKafkaProducer, names: Collection[str]) -> tuple[str, set[str]]:
+    """The id of the cluster, and which of the topics it does not have; one small request.
+
+    Raises:
+        KafkaError: the cluster does not answer.
+    """
+    client = producer.client
+    # The default would have a broker with `auto.create.topics.enable` make them, with its own partitions.
+    request = MetadataRequest(sorted(names), allow_auto_topic_creation=False)
+    answer = (await client.send(client.get_random_node(), request)).to_object()
+    there = {topic["topic"] for topic in answer["topics"] if not topic["error_code"]}
+    return answer.get("cluster_id") or "", set(names) - there
 
 
 def _refused(answer: Any) -> set[str]:  # noqa: ANN401 - aiokafka's response

@@ -10,40 +10,13 @@ import pytest
 
 from common.ids import new_id
 from tests.support.client import client, direct_room, register
-from tests.support.crash import Child
+from tests.support.house import House
 from tests.support.journal import Journal, check, talk
 from tests.support.services import services
-from tests.support.serving import serve
 from tests.support.stores import postgres_url, redis_client
 
 _SENDS = 40
-_VICTIMS = (("gateway",), ("core",), ("gateway", "core"))
-
-
-class House:
-    """A gateway and a core, each in its process; the port of the gateway stays."""
-
-    def __init__(self, data: Path, flags: list[str]) -> None:
-        self._data = data
-        self._flags = flags
-        self._children: dict[str, Child] = {}
-        self._port = 0
-        self.url = ""
-
-    def start(self, role: str) -> None:
-        port = self._port if role == "gateway" else 0
-        child, url = serve(self._data, *self._flags, "--role", role, port=port)
-        self._children[role] = child
-        if role == "gateway":
-            self.url = url
-            self._port = int(url.rsplit(":", 1)[1])
-
-    def kill(self, role: str) -> None:
-        self._children.pop(role).kill()
-
-    def close(self) -> None:
-        for role in tuple(self._children):
-            self.kill(role)
+_VICTIMS = (("gateway-0",), ("core-0",), ("gateway-0", "core-0"))
 
 
 @pytest.mark.kills
@@ -55,21 +28,20 @@ async def test_kills_of_either_role_lose_and_double_nothing(
     chance = random.Random(seed)
     flags = ["--database-url", await postgres_url(tmp_path), "--redis-url", services().url("redis")]
     flags += ["--kafka-servers", services().url("kafka"), "--kafka-prefix", f"{new_id()}."]
-    house = House(tmp_path / "keys", flags)
+    house = House(tmp_path / "house", flags)
     async with redis_client():
         try:
-            # The first makes the keys that both use.
-            for role in ("core", "gateway"):
-                await asyncio.to_thread(house.start, role)
-            mira, dario = await register(house.url, "mira"), await register(house.url, "dario")
-            room_id = (await direct_room(house.url, mira, dario)).room_id
+            await asyncio.to_thread(house.open)
+            (url,) = house.urls
+            mira, dario = await register(url, "mira"), await register(url, "dario")
+            room_id = (await direct_room(url, mira, dario)).room_id
             journals = {mira.device_id: Journal(), dario.device_id: Journal()}
             for number, victims in enumerate(_VICTIMS):
                 for journal in journals.values():
                     for n in range(_SENDS):
                         journal.draft(f"round {number}, message {n}")
                 talks = [
-                    asyncio.ensure_future(talk(house.url, tokens, room_id, journals[tokens.device_id]))
+                    asyncio.ensure_future(talk(url, tokens, room_id, journals[tokens.device_id]))
                     for tokens in (mira, dario)
                 ]
                 await asyncio.wait(talks, timeout=chance.uniform(0.0, 0.15))
@@ -79,8 +51,8 @@ async def test_kills_of_either_role_lose_and_double_nothing(
                     await asyncio.to_thread(house.start, role)
                 await asyncio.gather(*talks)
             for tokens in (mira, dario):
-                await talk(house.url, tokens, room_id, journals[tokens.device_id])
-            async with client(house.url, mira) as reader:
+                await talk(url, tokens, room_id, journals[tokens.device_id])
+            async with client(url, mira) as reader:
                 await check(reader, room_id, journals)
         finally:
             house.close()

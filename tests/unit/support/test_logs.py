@@ -47,6 +47,14 @@ def test_another_logger_is_another_matter(guard: LogGuard) -> None:
     assert guard.complaints() == ["unexpected ERROR of desktop: disk"]
 
 
+def test_what_is_only_allowed_need_not_come(guard: LogGuard) -> None:
+    guard.allow("disk")
+
+    assert guard.complaints() == []
+    guard.emit(_record("disk"))
+    assert guard.complaints() == []
+
+
 def test_a_test_can_wait_for_another_thread(guard: LogGuard) -> None:
     thread = threading.Thread(target=lambda: guard.emit(_record("done")))
     thread.start()

@@ -28,6 +28,7 @@ from desktop.services.rooms import member_items, room_item
 from desktop.services.state import (
     AccountItem,
     DeviceItem,
+    InviteItem,
     LinkState,
     MemberItem,
     Person,
@@ -251,6 +252,12 @@ class AccountService(QObject):
 
     async def invite_link(self, address: str = "") -> str:
         return await self.calls.invite_link(parse_address(address or self.record.address))
+
+    async def invites(self) -> Sequence[InviteItem]:
+        return await self.calls.invites()
+
+    async def revoke_invite(self, invite_id: str) -> None:
+        await self.calls.revoke_invite(invite_id)
 
     async def set_registration(self, *, invite_only: bool) -> None:
         await self.calls.set_registration(invite_only=invite_only)

@@ -12,6 +12,7 @@ from typing import Protocol
 from PySide6.QtCore import SignalInstance
 
 from common.protocol.types import HistoryAccess, Mention, Role, Visibility
+from desktop.services.administration import Administration
 from desktop.services.state import (
     AccountItem,
     DeviceItem,
@@ -140,7 +141,7 @@ class Timeline(Protocol):
         ...
 
 
-class Account(Protocol):
+class Account(Administration, Protocol):
     """One account on one server: rooms, people, connection."""
 
     @property
@@ -295,18 +296,6 @@ class Account(Protocol):
 
     async def revoke_device(self, device_id: str) -> None:
         """Sign a device out."""
-        ...
-
-    async def reset_code(self, user_id: str) -> str:
-        """Admin: a one-time code for somebody who forgot their password."""
-        ...
-
-    async def invite_link(self, address: str = "") -> str:
-        """Admin: a link that lets somebody in; to ``address``, or where this account reaches the server."""
-        ...
-
-    async def set_registration(self, *, invite_only: bool) -> None:
-        """Admin: who may make an account."""
         ...
 
     async def sign_in_again(self, password: str) -> None:

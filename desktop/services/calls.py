@@ -14,7 +14,7 @@ from desktop.net.problems import NetError
 from desktop.net.rest import RestClient
 from desktop.net.tokens import Tokens
 from desktop.services.people import People
-from desktop.services.state import DeviceItem, Person, PublicRoomItem, ServiceError
+from desktop.services.state import DeviceItem, InviteItem, Person, PublicRoomItem, ServiceError
 from desktop.services.words import service_error, tr
 
 T = TypeVar("T")
@@ -221,6 +221,22 @@ class Calls:
             lambda token: self.client.post("/invites", rest.Invite, rest.InviteCreate(), token=token)
         )
         return invite_link(address, server_id=self._server_id, code=found.code)
+
+    async def invites(self) -> Sequence[InviteItem]:
+        found = await self._call(lambda token: self.client.get("/invites", rest.Invites, token=token))
+        return [
+            InviteItem(
+                invite_id=one.id,
+                created_at_ms=one.created_at_ms,
+                expires_at_ms=one.expires_at_ms,
+                max_uses=one.max_uses,
+                uses=one.uses,
+            )
+            for one in found.invites
+        ]
+
+    async def revoke_invite(self, invite_id: str) -> None:
+        await self._call(lambda token: self.client.send("DELETE", f"/invites/{invite_id}", token=token))
 
     async def set_registration(self, *, invite_only: bool) -> None:
         kind = rest.Registration.INVITE if invite_only else rest.Registration.OPEN

@@ -144,6 +144,17 @@ class DeviceItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InviteItem:
+    """Lets up to ``max_uses`` people in until it ends; its code is told only when it is made."""
+
+    invite_id: str
+    created_at_ms: int
+    expires_at_ms: int
+    max_uses: int
+    uses: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PublicRoomItem:
     """A room to join."""
 

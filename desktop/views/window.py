@@ -57,6 +57,7 @@ class MainWindow(QMainWindow):
         self.rail.chosen.connect(self.show_account)
         self.rail.add_wanted.connect(self.add_account)
         self.start.done.connect(self._added)
+        self.start.hosted.connect(self._invite)
         self.start.cancelled.connect(self._stay)
         accounts.changed.connect(self.refresh)
         accounts.notice.connect(self.say)

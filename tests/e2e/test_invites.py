@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PySide6.QtWidgets import QPushButton
+
 from desktop.views.details.code import ResetCode
 from desktop.views.invite import Invite
+from desktop.views.settings.invites import InvitesSection
 from desktop.views.settings.server import ServerSection
 from desktop.views.start.signin import Reset, SignIn
 from tests.e2e.conftest import Drive
@@ -47,6 +50,39 @@ def test_only_the_invited_enter_and_the_link_is_enough(tmp_path: Path, drive: Dr
         assert invite.code is not None
         guest = await join(tmp_path / "guest", invite.link.text())
         await guest.close()
+        await mira.close()
+
+    drive(story)
+
+
+def test_an_open_invite_is_listed_and_can_be_taken_back(tmp_path: Path, drive: Drive) -> None:
+    async def story() -> None:
+        mira = await host(tmp_path / "mira")
+        window = window_of(mira)
+        account = open_chat(mira).account
+        await account.set_registration(invite_only=True)
+        link = await account.invite_link(mira.host.state.addresses[0])
+        await (await join(tmp_path / "guest", link)).close()
+
+        window._settings()
+        assert window.panel is not None
+        invites = window.panel.findChild(InvitesSection)
+        assert invites is not None
+        await until(lambda: len(invites.shown) == 1, timeout_s=PATIENCE_S)
+        assert invites.shown[0].startswith("1 of 100 people came in. Until ")
+        back = next(one for one in invites.findChildren(QPushButton) if one.text() == "Take back")
+        assert back.accessibleName().startswith("Take back the invite")
+        back.click()
+        await until(lambda: invites.shown == [], timeout_s=PATIENCE_S)
+        late = await started(tmp_path / "late")
+        form = await connect(late, link)
+        form.name.edit.setText("Late")
+        form.username.edit.setText("late")
+        form.password.edit.setText("password 3")
+        form.go.click()
+        await until(form.form.message.text, timeout_s=PATIENCE_S)
+        assert "invite" in form.form.message.text()
+        await late.close()
         await mira.close()
 
     drive(story)

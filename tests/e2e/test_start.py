@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PySide6.QtWidgets import QLabel
+
+from desktop.views.invite import Invite
 from desktop.views.start.signin import Join, Reset, SignIn
 from desktop.views.start.welcome import Welcome
 from tests.e2e.conftest import Drive
-from tests.e2e.windows import PATIENCE_S, connect, host, join, open_chat, signed_in, started, window_of
+from tests.e2e.windows import (
+    PATIENCE_S,
+    connect,
+    host,
+    join,
+    open_chat,
+    press_host,
+    signed_in,
+    started,
+    window_of,
+)
 from tests.support.wait import until
 
 
@@ -32,6 +45,25 @@ def test_a_wrong_password_is_said_in_place_and_the_right_one_enters(tmp_path: Pa
         await signed_in(dario)
         assert open_chat(dario).account.info.me.name == "Dario Lang"
         await dario.close()
+        await mira.close()
+
+    drive(story)
+
+
+def test_hosting_shows_what_others_need_to_join(tmp_path: Path, drive: Drive) -> None:
+    async def story() -> None:
+        mira = await started(tmp_path / "mira")
+        press_host(mira)
+        window = window_of(mira)
+        await until(lambda: window.panel is not None, timeout_s=PATIENCE_S)
+        assert window.panel is not None
+        invite = window.panel.body
+        assert isinstance(invite, Invite)
+        await until(invite.link.text, timeout_s=PATIENCE_S)
+        assert invite.code is not None
+        assert invite.code.isVisible()
+        key = open_chat(mira).account.info.short_key
+        assert key in [words.text() for words in invite.findChildren(QLabel)]
         await mira.close()
 
     drive(story)

@@ -59,6 +59,9 @@ async def host(folder: Path) -> Desktop:
     desktop = await started(folder)
     press_host(desktop)
     await signed_in(desktop)
+    window = window_of(desktop)
+    await until(lambda: window.panel is not None, timeout_s=PATIENCE_S)
+    window.close_panel()
     return desktop
 
 

@@ -15,11 +15,11 @@ from desktop.services.state import Person
 from desktop.ui.fonts import px
 from desktop.ui.i18n import tr
 from desktop.views.context import Settings
-from desktop.views.conversation.emoji import remember, table
+from desktop.views.conversation.emoji import find, remember
 from desktop.views.entries import Entry, EntryList, person_entry, row_height
 from desktop.views.fuzzy import best
 
-_TYPED: Final = re.compile(r"(?:^|(?<=[\s(]))(@[\w.\-]{0,32}|:\w{2,24})$")
+_TYPED: Final = re.compile(r"(?:^|(?<=[\s(]))(@[\w.\-]{0,32}|:[\w+\-]{2,24})$")
 _MOST: Final = 6
 _WIDE: Final = 300
 _TAKE: Final = frozenset({Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Tab})
@@ -84,8 +84,7 @@ class Completions(EntryList):
     def _found(self) -> list[Entry]:
         kind, query = self._typed[0], self._typed[1:]
         if kind == ":":
-            found = best(query.replace("_", " "), table(), lambda pair: pair[1], limit=_MOST)
-            return [Entry(title=name, emoji=emoji) for emoji, name in found]
+            return [Entry(title=name, emoji=emoji) for emoji, name in find(query, limit=_MOST)]
         people = [person for person in self._people() if not person.deleted]
         entries = [
             person_entry(person)

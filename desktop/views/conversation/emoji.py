@@ -25,7 +25,8 @@ _RANGES: Final = (
     (0x1F600, 0x1F64F),
     (0x1F910, 0x1F93A),
     (0x1F970, 0x1F976),
-    (0x1F44A, 0x1F450),
+    (0x1F440, 0x1F440),
+    (0x1F446, 0x1F450),
     (0x1F4AA, 0x1F4AF),
     (0x1F493, 0x1F49F),
     (0x1F380, 0x1F393),
@@ -38,7 +39,67 @@ _RANGES: Final = (
     (0x1F4A0, 0x1F4A9),
     (0x1F4B0, 0x1F4FC),
     (0x1F525, 0x1F53D),
+    (0x2705, 0x2705),
+    (0x2728, 0x2728),
+    (0x274C, 0x274C),
+    (0x2753, 0x2753),
+    (0x2757, 0x2757),
+    (0x2B50, 0x2B50),
+    (0x26A1, 0x26A1),
+    (0x2615, 0x2615),
 )
+# Short codes that people know from elsewhere, where Unicode's name is another.
+_CODES: Final = {
+    "+1": "👍",
+    "-1": "👎",
+    "100": "💯",
+    "angry": "😠",
+    "beers": "🍻",
+    "blush": "😊",
+    "bug": "🐛",
+    "clap": "👏",
+    "coffee": "☕",
+    "confused": "😕",
+    "cool": "😎",
+    "cry": "😢",
+    "eyes": "👀",
+    "fire": "🔥",
+    "grin": "😁",
+    "heart": "❤️",
+    "heart_eyes": "😍",
+    "hug": "🤗",
+    "joy": "😂",
+    "kiss": "😘",
+    "laughing": "😆",
+    "lol": "😂",
+    "muscle": "💪",
+    "ok": "👌",
+    "ok_hand": "👌",
+    "party": "🎉",
+    "pray": "🙏",
+    "rofl": "🤣",
+    "rocket": "🚀",
+    "sad": "😢",
+    "scream": "😱",
+    "shrug": "🤷",
+    "smile": "😄",
+    "smiley": "😃",
+    "sob": "😭",
+    "sparkles": "✨",
+    "star": "⭐",
+    "sweat_smile": "😅",
+    "tada": "🎉",
+    "thanks": "🙏",
+    "thinking": "🤔",
+    "thumbsdown": "👎",
+    "thumbsup": "👍",
+    "wave": "👋",
+    "white_check_mark": "✅",
+    "wink": "😉",
+    "wow": "😮",
+    "x": "❌",
+    "zap": "⚡",
+}
 
 
 @cache
@@ -47,6 +108,17 @@ def table() -> tuple[tuple[str, str], ...]:
     points = [point for first, last in _RANGES for point in range(first, last + 1)]
     named = [(chr(point), unicodedata.name(chr(point), "").lower()) for point in points]
     return tuple((sign, name) for sign, name in named if name and "modifier" not in name)
+
+
+def find(query: str, *, limit: int) -> list[tuple[str, str]]:
+    """``(emoji, name)``, best first: by a short code or its beginning, else by the name."""
+    words = query.strip().casefold()
+    codes = sorted((code for code in _CODES if code.startswith(words.replace(" ", "_"))), key=len)
+    by_code = dict.fromkeys(_CODES[code] for code in codes)
+    names = dict(table())
+    first = [(emoji, names.get(emoji, unicodedata.name(emoji[0], "").lower())) for emoji in by_code]
+    rest = best(words.replace("_", " "), table(), lambda pair: pair[1], limit=limit)
+    return [*first, *(pair for pair in rest if pair[0] not in by_code)][:limit]
 
 
 def recent(settings: Settings) -> list[str]:
@@ -63,7 +135,7 @@ def remember(settings: Settings, emoji: str) -> None:
 def search(query: str, settings: Settings) -> list[tuple[str, str]]:
     """Best first; an empty query gives the recent ones, then all."""
     if query.strip():
-        return best(query, table(), lambda pair: pair[1], limit=_COLUMNS * _ROWS)
+        return find(query, limit=_COLUMNS * _ROWS)
     names = dict(table())
     first = [(emoji, names.get(emoji, unicodedata.name(emoji[0], "").lower())) for emoji in recent(settings)]
     shown = {emoji for emoji, _ in first}

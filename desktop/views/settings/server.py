@@ -10,6 +10,7 @@ from desktop.views.buttons import ButtonRow
 from desktop.views.context import Context
 from desktop.views.forms import CheckRow, Form, button
 from desktop.views.kit import plain_label
+from desktop.views.settings.invites import InvitesSection
 
 
 class ServerSection(Form):
@@ -36,6 +37,8 @@ class ServerSection(Form):
         self.invited.clicked.connect(self._set_registration)
         self.column.addWidget(choice)
         if account.info.me.admin:
+            self.invites = InvitesSection(context, account)
+            self.column.addWidget(self.invites)
             context.attempt(self._look(), self, self.message.say)
         context.host.changed.connect(self._show)
         self._show()

@@ -19,6 +19,8 @@ class StartScreen(QWidget):
 
     done = Signal()
     cancelled = Signal()
+    hosted = Signal()
+    """After ``done``: a server was made here, and others need to know how to join."""
 
     def __init__(self, context: Context) -> None:
         super().__init__()
@@ -29,7 +31,7 @@ class StartScreen(QWidget):
         self._forms: list[StartForm] = []
         self.welcome = Welcome(context)
         self.welcome.found.connect(self._found)
-        self.welcome.host_wanted.connect(lambda: self._push(HostForm(context)))
+        self.welcome.host_wanted.connect(self._host)
         self.welcome.back_wanted.connect(self.cancelled)
         self._stack.addWidget(self.welcome)
         self.offer_way_back(offered=False)
@@ -54,6 +56,11 @@ class StartScreen(QWidget):
             self._sign_in(server)
         else:
             self._join(server)
+
+    def _host(self) -> None:
+        form = HostForm(self._context)
+        self._push(form)
+        form.done.connect(self.hosted)
 
     def _join(self, server: ServerFound) -> None:
         form = Join(self._context, server)

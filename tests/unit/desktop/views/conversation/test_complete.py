@@ -107,3 +107,21 @@ def test_it_lies_within_the_window_and_goes_with_the_focus(field: Composer) -> N
     assert shown.geometry().bottom() < field.geometry().top() + field.cursorRect().top() + 4
     field.clearFocus()
     assert offered(field) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "emoji"),
+    [
+        (":tada", "🎉"),
+        (":+1", "👍"),
+        (":smile", "😄"),
+        (":heart_eyes", "😍"),
+        (":party_pop", "🎉"),
+        (":rock", "🚀"),
+    ],
+)
+def test_short_codes_from_elsewhere_are_known(field: Composer, code: str, emoji: str) -> None:
+    QTest.keyClicks(field, code)
+    assert completions(field).isVisible()
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert field.toPlainText() == emoji

@@ -6,6 +6,8 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistent
 
 from desktop.services.api import Account
 from desktop.services.state import RoomItem
+from desktop.ui.i18n import tr
+from desktop.ui.plain import plain
 
 ITEM_ROLE = Qt.ItemDataRole.UserRole
 _Index = QModelIndex | QPersistentModelIndex
@@ -34,8 +36,8 @@ class RoomListModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return room.title
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            unread = f", {room.unread} unread" if room.unread else ""
-            return f"{room.title}{unread}. {room.preview}"
+            unread = tr(", {count} unread").format(count=room.unread) if room.unread else ""
+            return f"{room.title}{unread}. {plain(room.preview)}"
         return None
 
     def row_of(self, room_id: str) -> int:

@@ -7,6 +7,7 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistent
 from desktop.services.api import Timeline
 from desktop.services.state import MessageItem, NoticeItem, SendState, TimelineItem
 from desktop.ui.i18n import tr
+from desktop.ui.plain import plain
 from desktop.ui.times import clock_time
 
 ITEM_ROLE = Qt.ItemDataRole.UserRole
@@ -31,7 +32,7 @@ def spoken(item: MessageItem) -> str:
     name, time = item.author.name, clock_time(item.sent_at_ms)
     if item.deleted:
         return tr("{name}, {time}: message deleted").format(name=name, time=time)
-    parts = [tr("{name}, {time}: {text}").format(name=name, time=time, text=item.body)]
+    parts = [tr("{name}, {time}: {text}").format(name=name, time=time, text=plain(item.body))]
     if item.reply is not None:
         parts.insert(0, tr("Reply to {name}").format(name=item.reply.author.name))
     if item.edited:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import shiboken6
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAccessible, QAccessibleEvent, QMouseEvent
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.services.state import ServiceError
+from desktop.ui.announce import announce
 from desktop.ui.fonts import px
 from desktop.ui.i18n import tr
 from desktop.views.buttons import WordButton
@@ -48,7 +49,7 @@ class Message(QLabel):
         self.setText(text)
         self.setVisible(bool(text))
         if text:
-            QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.Alert))
+            announce(self, text, now=error)
 
     def quiet(self) -> None:
         """Nothing to say."""

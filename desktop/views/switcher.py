@@ -11,13 +11,13 @@ from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 from desktop.services.api import Account
 from desktop.services.state import RoomItem, ServiceError
 from desktop.ui.i18n import tr
+from desktop.ui.plain import plain
 from desktop.views.context import Context
 from desktop.views.entries import Entry, EntryList, person_entry
 from desktop.views.forms import Message
 from desktop.views.fuzzy import best
 from desktop.views.kit import plain_label
 from desktop.views.overlay import Panel
-from desktop.views.plain import plain
 
 _LIMIT: Final = 20
 _ROWS: Final = 6

@@ -30,11 +30,13 @@ WINDOW_PACKAGES: Final = (
     "libxkbcommon-x11-0",
 )
 
-# A virtual screen with a window manager, hands for it, a session bus, and faces for the pictures.
+# A virtual screen with a window manager, hands for it, a session bus, a screen reader, faces for pictures.
 SCREEN_PACKAGES: Final = (
+    "at-spi2-core",
     "dbus-daemon",
     "fonts-noto-color-emoji",
     "openbox",
+    "python3-pyatspi",
     "xauth",
     "xdotool",
     "xvfb",

@@ -33,11 +33,14 @@ class Child:
         code: str | None = None,
         environment: Mapping[str, str] | None = None,
         errors: Path | None = None,
+        python: str = sys.executable,
+        stdin: int | None = None,
     ) -> None:
         program = ("-m", module) if module is not None else ("-c", code or "")
-        self._command: Sequence[str] = (sys.executable, "-u", *program, *args)
+        self._command: Sequence[str] = (python, "-u", *program, *args)
         self._environment = {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}
         self._errors = errors
+        self._stdin = stdin
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
@@ -65,6 +68,7 @@ class Child:
                 self._command,
                 cwd=ROOT,
                 env=self._environment,
+                stdin=self._stdin,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
@@ -119,8 +123,8 @@ class Child:
         process.wait(timeout=timeout_s)
         if self._reader is not None:
             self._reader.join(PATIENCE_S)
-        if process.stdout is not None:
-            process.stdout.close()
+        for pipe in filter(None, (process.stdin, process.stdout)):
+            pipe.close()
         rest: list[str] = []
         while not self._lines.empty():
             line = self._lines.get()

@@ -9,9 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,6 +21,7 @@ from typing import Final
 from tests.support.client import Client, client, register
 from tests.support.conversations import conversation, people
 from tests.support.crash import Child
+from tests.support.screen import virtual_screen
 from tests.support.tree import ROOT
 
 PICTURES: Final = ROOT / "build" / "demo"
@@ -71,25 +70,9 @@ def _screen() -> Iterator[dict[str, str]]:
         print("There is no Xvfb here: the windows are drawn, and not shown.")
         yield {"QT_QPA_PLATFORM": "offscreen"}
         return
-    reader, writer = os.pipe()
-    command = ["Xvfb", "-displayfd", str(writer), "-screen", "0", _SCREEN, "-nolisten", "tcp"]
-    with subprocess.Popen(command, pass_fds=(writer,), stderr=subprocess.DEVNULL) as screen:
-        os.close(writer)
-        with os.fdopen(reader) as told:
-            display = f":{told.readline().strip()}"
-        environment = {"DISPLAY": display, "QT_QPA_PLATFORM": "xcb"}
-        manager = None
-        if shutil.which("openbox") is not None:
-            manager = subprocess.Popen(
-                ["openbox"], env={**os.environ, **environment}, stderr=subprocess.DEVNULL
-            )
-        print(f"A virtual screen of {_SCREEN} on {display}")
-        try:
-            yield environment
-        finally:
-            for process in filter(None, (manager, screen)):
-                process.terminate()
-                process.wait(10)
+    with virtual_screen(_SCREEN) as environment:
+        print(f"A virtual screen of {_SCREEN} on {environment['DISPLAY']}")
+        yield environment
 
 
 def _desktop(

@@ -34,6 +34,7 @@ from desktop.services.state import MessageItem, NoticeItem, SendState, TimelineI
 from desktop.ui.fonts import px, sized
 from desktop.ui.i18n import tr
 from desktop.ui.icons import paint_icon
+from desktop.ui.plain import plain
 from desktop.ui.theme import tokens
 from desktop.ui.times import day
 from desktop.ui.tokens import RADIUS_BUBBLE, avatar_colour, on_bubble, readable
@@ -42,7 +43,6 @@ from desktop.views.conversation.grounds import paint_grounds
 from desktop.views.conversation.layout import Fonts, Layout, lay_out
 from desktop.views.conversation.markdown import MessageDocument
 from desktop.views.conversation.selection import TextSelection, cursor_of
-from desktop.views.plain import plain
 from desktop.widgets.avatar import initials, paint_avatar, paint_picture
 
 _CACHE: Final = 400

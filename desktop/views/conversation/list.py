@@ -58,7 +58,7 @@ class MessageList(QListView):
         self._painter = MessageDelegate(timeline, self)
         self.selection = self._painter.selection = TextSelection(self.rows)
         self.following = True
-        self._landed = False
+        self.landed = False
         self._anchor: tuple[str, int] | None = None
         self._seen = 0
         self._above = 0
@@ -117,7 +117,7 @@ class MessageList(QListView):
 
     def read(self) -> None:
         """What a person can see in an active window counts as read, and nothing else."""
-        if not self._landed or not self.isVisible() or not self.window().isActiveWindow():
+        if not self.landed or not self.isVisible() or not self.window().isActiveWindow():
             return
         row = self._last_visible()
         while row >= 0:
@@ -142,7 +142,7 @@ class MessageList(QListView):
         self._later.start()
 
     def _moved(self, _parent: QModelIndex, first: int, _last: int) -> None:
-        if first == 0 and not self.following and self._landed:
+        if first == 0 and not self.following and self.landed:
             # Rows above the reader: in place before anything is painted.
             self.doItemsLayout()
             self._restore()
@@ -169,7 +169,7 @@ class MessageList(QListView):
 
     def _settle(self) -> None:
         self._sink()
-        if not self._landed:
+        if not self.landed:
             self._land()
         elif self.following:
             self.scrollToBottom()
@@ -182,7 +182,7 @@ class MessageList(QListView):
         """The first look: on the first unread, else at the end."""
         if not self.rows.rowCount() or self._timeline.loading:
             return
-        self._landed = True
+        self.landed = True
         unread = self._timeline.unread_from
         row = -1 if unread is None else self.rows.row_of_seq(unread)
         if row >= 0:
@@ -201,7 +201,7 @@ class MessageList(QListView):
 
     def _scrolled(self, value: int) -> None:
         self.hovered.emit(None, QRect())
-        if not self._landed:
+        if not self.landed:
             return
         self.following = self._at_end()
         self._remember()

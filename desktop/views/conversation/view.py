@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import shiboken6
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QUrl, Signal
@@ -15,7 +15,9 @@ from common.protocol.types import Mention
 from desktop.services.api import Account, Timeline
 from desktop.services.mentions import find_mentions
 from desktop.services.state import MessageItem, Person, RoomItem, SendState, ServiceError
+from desktop.ui.announce import announce
 from desktop.ui.i18n import tr
+from desktop.ui.plain import plain
 from desktop.views.context import Context
 from desktop.views.conversation.complete import Completions
 from desktop.views.conversation.composer import ComposerBox
@@ -26,7 +28,9 @@ from desktop.views.conversation.markdown import code_blocks, opens
 from desktop.views.conversation.parts import DownButton, Header, HoverBar, Strip, typing_words
 from desktop.views.forms import Message
 from desktop.views.kit import LOOKS, Elided, plain_label
-from desktop.views.plain import plain
+
+_MOST_READ: Final = 3
+"""Messages that are read out when they come at once; of more only how many they are."""
 
 
 class ConversationView(QWidget):
@@ -74,6 +78,7 @@ class ConversationView(QWidget):
     def show_room(self, room: RoomItem) -> None:
         """Title, members or who is writing may have changed."""
         self.header.show_room(room)
+        self.setAccessibleName(tr("Conversation: {title}").format(title=room.title))
         self._typing.set_text(typing_words(room))
         gone = room.peer is not None and room.peer.deleted
         self.box.setVisible(not gone)
@@ -137,6 +142,7 @@ class ConversationView(QWidget):
             self.timeline.reset,
         ):
             told.connect(self._show_hindrance)
+        self.timeline.inserted.connect(self._announce)
         self.list.menu_wanted.connect(self._menu)
         self.list.copy_wanted.connect(_copy)
         self.list.leave_wanted.connect(self.composer.setFocus)
@@ -158,6 +164,19 @@ class ConversationView(QWidget):
             self.problem.say(words)
 
     # Reading.
+
+    def _announce(self, first: int, count: int) -> None:
+        """What others write while the person is here is read out when the screen reader comes to it."""
+        items = self.timeline.items
+        live = first + count == len(items) and self.timeline.at_end and self.list.landed
+        if not live or not self.isActiveWindow() or not self.isVisible():
+            return
+        came = [item for item in items[first:] if isinstance(item, MessageItem) and not item.own]
+        if len(came) > _MOST_READ:
+            announce(self.list, tr("{count} new messages").format(count=len(came)))
+            return
+        for item in came:
+            announce(self.list, tr("{name}: {text}").format(name=item.author.name, text=plain(item.body)))
 
     def _show_down(self) -> None:
         self._down.setVisible(not self.list.following and self.list.rows.rowCount() > 0)

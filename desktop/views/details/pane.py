@@ -115,6 +115,7 @@ class DetailsPane(QWidget):
         group, person = room.kind is RoomKind.GROUP, room.peer
         self._avatar.show_room(room)
         self._title.setText(room.title)
+        self.setAccessibleName(tr("Details of {title}").format(title=room.title))
         about = room.topic if group else subtitle(room)
         self._about.setText(about)
         self._about.setVisible(bool(about))

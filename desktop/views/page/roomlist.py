@@ -15,10 +15,10 @@ from desktop.services.state import RoomItem, SendState
 from desktop.ui.fonts import px, sized
 from desktop.ui.i18n import tr
 from desktop.ui.icons import paint_icon
+from desktop.ui.plain import plain
 from desktop.ui.theme import tokens
 from desktop.ui.times import short_day
 from desktop.ui.tokens import RADIUS_CONTROL, avatar_colour
-from desktop.views.plain import plain
 from desktop.widgets.avatar import initials, paint_avatar, paint_picture
 
 _HEIGHT: Final = 58

@@ -150,6 +150,7 @@ class RoomPane(QWidget):
         info = self._account.info
         self._avatar.show_person(info.me)
         self._server.set_text(info.server_name)
+        self.setAccessibleName(tr("Rooms of {server}").format(server=info.server_name))
         self._avatar.setToolTip(f"{info.me.name} · @{info.me.username}")
         where = tr("on this computer") if info.hosted_here else info.address.removeprefix("http://")
         self._place.set_text(where.removeprefix("https://"))

@@ -31,7 +31,7 @@ def shown(qtbot: QtBot, window: QWidget, timeline: FakeTimeline) -> MessageList:
     window.show()
     qtbot.waitExposed(window)
     window.activateWindow()
-    qtbot.waitUntil(lambda: found._landed)
+    qtbot.waitUntil(lambda: found.landed)
     QApplication.processEvents()
     return found
 
@@ -87,7 +87,7 @@ def test_a_window_that_is_not_active_reads_nothing(qtbot: QtBot, window: QWidget
     qtbot.waitUntil(other.isActiveWindow)
     window.show()
     other.activateWindow()
-    qtbot.waitUntil(lambda: view._landed and other.isActiveWindow())
+    qtbot.waitUntil(lambda: view.landed and other.isActiveWindow())
     timeline.read.clear()
     timeline.add(message(5))
     QApplication.processEvents()

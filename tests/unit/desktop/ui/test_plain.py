@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desktop.views.plain import plain
+from desktop.ui.plain import plain
 
 
 @pytest.mark.parametrize(

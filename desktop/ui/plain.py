@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-# As the subset of conversation/markdown.py, by patterns: its parser is too slow to load for a list of rooms.
+# The subset of views/conversation/markdown.py by patterns: its parser is too slow to load for a list of rooms.
 _SIGNS: Final = (
     (re.compile(r"^\s*(?:```|~~~)\w*$", re.MULTILINE), ""),
     (re.compile(r"^\s*(?:>|[-+*]|\d+[.)])\s+", re.MULTILINE), ""),

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-# The subset of views/conversation/markdown.py by patterns: its parser is too slow to load for a list of rooms.
+# The subset of views/conversation/markdown.py by patterns: its parser takes too long to load for a room list.
 _SIGNS: Final = (
     (re.compile(r"^\s*(?:```|~~~)\w*$", re.MULTILINE), ""),
     (re.compile(r"^\s*(?:>|[-+*]|\d+[.)])\s+", re.MULTILINE), ""),

@@ -56,7 +56,7 @@ class WordButton(QPushButton):
             self._break()
 
     def _advance(self, words: str) -> int:
-        return self.fontMetrics().horizontalAdvance(self._before + words)
+        return self.fontMetrics().size(Qt.TextFlag.TextShowMnemonic, self._before + words).width()
 
     def _frame(self) -> int:
         """Pixels beside the words: border, padding, icon."""

@@ -22,6 +22,8 @@ _AWAY: Final = (
     # "is not currently accepting connections"
     pg.ObjectNotInPrerequisiteStateError,
     asyncpg.InterfaceError,
+    # A statement on a connection whose server has just said that it ends: "cannot switch to state 15".
+    asyncpg.InternalClientError,
     OSError,
     TimeoutError,
 )

@@ -10,7 +10,7 @@ else
 VENV_PYTHON := .venv/bin/python
 endif
 
-.PHONY: setup run test lint bench bench-standalone chaos demo screenshots docs package image lock clean
+.PHONY: setup run test test-k8s lint bench bench-standalone chaos demo screenshots docs package image lock clean
 
 setup: ## .venv from requirements/dev.lock, and the system's libraries
 	@$(PYTHON) packaging/dev/setup.py --for test
@@ -45,6 +45,9 @@ docs: setup ## the tables and examples of docs/protocol.md, from the code
 
 package: setup ## wheel and source archive in dist/
 	@$(VENV_PYTHON) -m hatchling build
+
+test-k8s: setup ## images, manifests and promises on a real Kubernetes; see docs/operating/kubernetes.md
+	@$(VENV_PYTHON) -m tests.cluster $(ARGS)
 
 image: ## the server for docker or podman; see docs/operating/docker.md
 	@$(PYTHON) packaging/docker/build.py $(ARGS)

@@ -1,0 +1,1 @@
+"""`make test-k8s`: the server as pods of a real Kubernetes, shaken while people talk."""

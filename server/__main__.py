@@ -7,7 +7,7 @@ import sys
 from server import logs
 
 # A module brings its commands by being imported.
-from server.cli import accounts, data, serve  # noqa: F401 - see above
+from server.cli import accounts, data, doctor, serve  # noqa: F401 - see above
 from server.cli.app import app
 
 

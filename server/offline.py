@@ -11,14 +11,19 @@ from pathlib import Path
 from typing import Final
 
 from common.errors import Code, ParleyError
-from common.protocol.rest import InviteCreate
+from common.protocol.rest import InviteCreate, Register
+from server.chat.service.reads import ReadService
+from server.chat.service.rooms import RoomService
 from server.infra.crypto.identity import ServerIdentity
 from server.infra.crypto.passwords import Argon2Hasher
 from server.infra.crypto.tokenkeys import forget_token_keys
+from server.infra.memory.limiter import MemoryLimiter
 from server.kernel.clock import SystemClock
 from server.kernel.database import Database, SchemaBehindError
 from server.settings import DATABASE_FILE, Settings
 from server.stores import choose_database
+from server.users import accounts
+from server.users import repository as user_rows
 from server.users.admission import add_invite
 from server.users.resets import set_password
 
@@ -106,6 +111,46 @@ async def rotate_keys(settings: Settings) -> int:
     """No access token of before is good any more; devices get new ones by themselves. Keys removed."""
     async with opened(settings) as database:
         return await database.write(forget_token_keys)
+
+
+async def create_admin(settings: Settings, request: Register) -> None:
+    """A new account that is an admin; also on a database that no server was started on yet.
+
+    Raises:
+        ParleyError: ``name_taken``, ``name_not_allowed``, ``password_too_weak``.
+    """
+    hasher, clock = Argon2Hasher(), SystemClock()
+    try:
+        account = await accounts.new(request, hasher=hasher, clock=clock)
+        async with opened(settings, create=True) as database:
+            await database.write(accounts.add, account, _rooms(settings, database), admin=True)
+    finally:
+        hasher.close()
+
+
+async def promote_to_admin(settings: Settings, username: str) -> None:
+    """An account becomes an admin; a server that runs tells the others within seconds.
+
+    Raises:
+        ParleyError: ``not_found``.
+    """
+    async with opened(settings) as database:
+        await database.write(accounts.promote, username, _rooms(settings, database))
+
+
+def _rooms(settings: Settings, database: Database) -> RoomService:
+    """What it has to tell is in the outbox: whichever process relays finds it."""
+    clock = SystemClock()
+    return RoomService(
+        database=database,
+        clock=clock,
+        people=user_rows.users_by_id,
+        accounts=user_rows.AccountStream(),
+        reads=ReadService(database=database, people=user_rows.users_by_id),
+        limiter=MemoryLimiter(clock),
+        kick=lambda: None,
+        limits=settings.limits,
+    )
 
 
 async def make_invite(settings: Settings, *, uses: int, days: int) -> str:

@@ -117,6 +117,40 @@ def write_private(path: Path, content: bytes) -> None:
         file.write(content)
 
 
+@app.command
+def create_admin(
+    username: str,
+    *,
+    display_name: str = "",
+    promote: bool = False,
+    config: ConfigFile = None,
+    flags: Annotated[Flags, Parameter(name="*")] = NO_FLAGS,
+) -> int:
+    """Make an account that is an admin; the password is read from the terminal or standard input.
+
+    An embedded server must not run.
+
+    Args:
+        username: Signs in with it.
+        display_name: How others see it; the user name where it is not given.
+        promote: Make an account that is there already an admin, and ask for no password.
+    """
+    from common.protocol.rest import Register
+    from server.offline import create_admin as create
+    from server.offline import promote_to_admin
+
+    def told() -> None:
+        settings = loaded_from(config, flags).settings
+        if promote:
+            asyncio.run(promote_to_admin(settings, username))
+        else:
+            password = ask_password("Password: ")
+            asyncio.run(create(settings, Register(username, display_name or username, password)))
+        print(f"{username} is an admin")
+
+    return in_words(told)
+
+
 def ask_password(prompt: str) -> str:
     """From the terminal without showing it, or the next line of standard input."""
     return getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")

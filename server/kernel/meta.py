@@ -30,10 +30,10 @@ async def claim(tx: Tx, server_id: str) -> None:
     await tx.execute(
         "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING", _SERVER_ID, server_id
     )
-    owner = await fact(tx, _SERVER_ID)
-    if owner != server_id:
+    known = await owner(tx)
+    if known != server_id:
         raise ForeignDataError(
-            f"the data belong to the server {short_key(owner or '')}, and the identity key is that of "
+            f"the data belong to the server {short_key(known or '')}, and the identity key is that of "
             f"{short_key(server_id)}: give the identity key of the first"
         )
 

@@ -4,32 +4,27 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from typing import Final
 
-import msgspec
-
 from common.errors import Code
-from common.ids import is_id, new_id
+from common.ids import is_id
 from common.limits import SYNC_MAX_EVENTS
 from common.protocol import rest
 from common.protocol.pushes import AccountEvent, AccountEvents
 from common.protocol.types import Device, User
-from server.kernel import meta
 from server.kernel.database import Tx
 from server.kernel.identity import Identity
-from server.users import code_rows, names, repository
+from server.users import accounts, code_rows, names, repository
 from server.users.event import SessionsRevoked
 from server.users.means import Means
 from server.users.model import AccountRecord
 from server.users.passwords import OwnPassword
 from server.users.ports import Admission, PasswordHasher, Residence
-from server.users.refusals import UsersError, check_password, limit, taken
+from server.users.refusals import UsersError, check_password, limit
 from server.users.sessions import Sessions, hash_token, revoke
 
 _HOUR_MS: Final = 3_600_000
 PEOPLE_PAGE: Final = 100
-_FIRST: Final = "first_account"
 
 
 class UsersService:
@@ -123,46 +118,23 @@ class UsersService:
 
     async def register_locally(self, request: rest.Register) -> None:
         """For whoever starts the server: no invite is asked for, and no device is signed in."""
-        account = await self._new_account(request)
-        await self._database.write(self._register, account)
+        account = await accounts.new(request, hasher=self._hasher, clock=self._clock)
+        await self._database.write(accounts.add, account, self._residence)
         self._kick()
 
     async def _sign_up(self, request: rest.Register) -> rest.Tokens:
-        account = await self._new_account(request)
+        account = await accounts.new(request, hasher=self._hasher, clock=self._clock)
         refresh_token, device = self._sessions.new_device(account.user.id, request.device_name)
 
         async def body(tx: Tx) -> User:
             await self._admission.admit(tx, request.invite)
-            user = await self._register(tx, account)
+            user = await accounts.add(tx, account, self._residence)
             await repository.add_device(tx, device)
             return user
 
         user = await self._database.write(body)
         self._kick()
         return self._sessions.signed_in(user, device.id, refresh_token)
-
-    async def _new_account(self, request: rest.Register) -> AccountRecord:
-        username, display = names.clean_username(request.username), names.clean(request.display_name)
-        check_password(request.password)
-        return AccountRecord(
-            user=User(new_id(), username, display),
-            username_key=names.key(username),
-            display_key=names.key(display),
-            password_hash=await self._hasher.hash(request.password),
-            created_at_ms=self._clock.now_ms(),
-        )
-
-    async def _register(self, tx: Tx, account: AccountRecord) -> User:
-        await _check_free(tx, account.user, account)
-        first = not await repository.any_account(tx)
-        if first:
-            # Of several that come at once to an empty server the first to hold this fact is its admin.
-            await meta.set_fact(tx, _FIRST, account.user.id)
-            first = not await repository.any_account(tx)
-        user = msgspec.structs.replace(account.user, admin=first)
-        await repository.add_account(tx, replace(account, user=user))
-        await self._residence.welcome(tx, user)
-        return user
 
     async def login(self, request: rest.Login, address: str) -> rest.Tokens:
         """A new device of an account. The answer is the same for a wrong name and a wrong password."""
@@ -291,15 +263,6 @@ class UsersService:
                 for d in found
             ]
         )
-
-
-async def _check_free(tx: Tx, user: User, account: AccountRecord) -> None:
-    known = await repository.account_by_username(tx, account.username_key)
-    if known is not None:
-        raise taken(user.username, known.user.username)
-    known = await repository.account_by_display_name(tx, account.display_key)
-    if known is not None:
-        raise taken(user.display_name, known.user.display_name)
 
 
 def _bad_refresh_token() -> UsersError:

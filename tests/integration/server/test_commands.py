@@ -144,3 +144,35 @@ def test_what_can_not_be_done_is_one_line(tmp_path: Path) -> None:
         assert ran.stderr.startswith("parley-server: ")
         assert ran.stderr.count("\n") == 1
     assert command("invite", "--data", str(tmp_path), "--uses", "0").returncode == 1
+
+
+async def test_an_admin_is_made_before_the_first_start_and_another_after(tmp_path: Path) -> None:
+    data = str(tmp_path / "data")
+    made = command("create-admin", "mira", "--display-name", "Mira", "--data", data, typed="password 1\n")
+    assert (made.returncode, made.stdout) == (0, "mira is an admin\n"), made.stderr
+    taken = command("create-admin", "mira", "--data", data, typed="password 1\n")
+    assert taken.returncode == 1
+    assert taken.stderr.endswith("parley-server: the name mira is taken\n")
+    weak = command("create-admin", "dario", "--data", data, typed="short\n")
+    assert weak.returncode == 1
+    settings = Settings(data=tmp_path / "data", port=0)
+    server = Server(settings)
+    await server.start()
+    signed_in = await Rest(server.url).call("POST", "/auth/login", username="mira", password="password 1")
+    assert signed_in.json()["user"]["admin"] is True
+    assert signed_in.json()["user"]["display_name"] == "Mira"
+    ben = {"username": "ben", "display_name": "Ben", "password": "password 3"}
+    assert (await Rest(server.url).call("POST", "/auth/register", **ben)).json()["user"]["admin"] is False
+    await server.stop()
+    assert command("create-admin", "nobody", "--promote", "--data", data).returncode == 1
+    assert command("create-admin", "ben", "--promote", "--data", data).stdout == "ben is an admin\n"
+    assert command("create-admin", "ben", "--promote", "--data", data).returncode == 0
+    again = Server(settings)
+    await again.start()
+    try:
+        signed_in = await Rest(again.url).call("POST", "/auth/login", username="ben", password="password 3")
+        assert signed_in.json()["user"]["admin"] is True
+        rooms = await Rest(again.url, signed_in.json()["access_token"]).call("GET", "/rooms/")
+        assert [room["title"] for room in rooms.json()] == ["Everyone"]
+    finally:
+        await again.stop()

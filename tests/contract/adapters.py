@@ -21,7 +21,7 @@ from server.kernel.database import Database
 from server.kernel.limiter import RateLimiter
 from server.kernel.presence import Presence
 from tests.support.services import services
-from tests.support.stores import postgres_url, redis_client
+from tests.support.stores import pgbouncer_url, postgres_url, redis_client
 
 _numbers: Final = itertools.count(1)
 DatabaseOpener = Callable[[Path], AbstractAsyncContextManager[Database]]
@@ -82,6 +82,18 @@ async def _postgres(folder: Path) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
+async def _pgbouncer(folder: Path) -> AsyncIterator[Database]:
+    from server.infra.postgres.database import PostgresDatabase
+
+    database = PostgresDatabase(await pgbouncer_url(folder), prepared=False)
+    await database.start()
+    try:
+        yield database
+    finally:
+        await database.stop()
+
+
+@asynccontextmanager
 async def _memory_presence() -> AsyncIterator[Presence]:
     yield MemoryPresence()
 
@@ -120,7 +132,11 @@ async def _database_blobs(folder: Path) -> AsyncIterator[BlobStore]:
         yield DatabaseBlobs(database)
 
 
-DATABASES: Final[Mapping[str, DatabaseOpener]] = {"sqlite": _sqlite, "postgres": _postgres}
+DATABASES: Final[Mapping[str, DatabaseOpener]] = {
+    "sqlite": _sqlite,
+    "postgres": _postgres,
+    "pgbouncer": _pgbouncer,
+}
 """Each opens the same database again when called twice with one folder."""
 BUSES: Final[Mapping[str, BusOpener]] = {"memory": _memory_bus, "kafka": _kafka_bus}
 BOUNDED_BUSES: Final[Mapping[str, BusOpener]] = {"memory": _memory_bus}

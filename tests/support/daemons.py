@@ -60,7 +60,8 @@ max_client_conn = 200
 # For every server connection that goes on to another client: what a session had set is gone.
 server_reset_query = DISCARD ALL
 server_reset_query_always = 1
-ignore_startup_parameters = extra_float_digits
+# Each test has a database of its own, and PostgreSQL takes a hundred connections.
+server_idle_timeout = 2
 unix_socket_dir =
 """
 
@@ -276,15 +277,18 @@ class Kafka(Daemon):
         return ["java", *bounds, quiet, "-cp", f"{self._jars}/*"]
 
 
+PGBOUNCER_CONNECTIONS: Final = 4
+"""To PostgreSQL, for each database: fewer than one process asks for."""
+
+
 class PgBouncer(Daemon):
     """Before a PostgreSQL, in transaction mode: a connection is whoever's is next, a transaction each."""
 
     name = "pgbouncer"
 
-    def __init__(self, folder: Path, postgres_port: int, *, connections: int = 4) -> None:
+    def __init__(self, folder: Path, postgres_port: int) -> None:
         super().__init__(folder)
         self._postgres_port = postgres_port
-        self._connections = connections
         self._user = _postgres_programs()[1]
 
     @property
@@ -296,7 +300,7 @@ class PgBouncer(Daemon):
         self.folder.chmod(0o755)
         (self.folder / "pgbouncer.ini").write_text(
             _PGBOUNCER_SETTINGS.format(
-                port=self.port, postgres=self._postgres_port, connections=self._connections
+                port=self.port, postgres=self._postgres_port, connections=PGBOUNCER_CONNECTIONS
             )
         )
 

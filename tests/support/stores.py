@@ -30,6 +30,12 @@ async def postgres_url(folder: Path) -> str:
     return urlsplit(whole)._replace(path=f"/{name}").geturl()
 
 
+async def pgbouncer_url(folder: Path) -> str:
+    """Of the same database, through a pool of connections in transaction mode: for ``prepared=False``."""
+    name = urlsplit(await postgres_url(folder)).path
+    return urlsplit(services().url("pgbouncer"))._replace(path=name).geturl()
+
+
 @asynccontextmanager
 async def redis_client() -> AsyncIterator[redis.Redis]:
     """On an empty keyspace; tests run one after another."""

@@ -1,15 +1,19 @@
 """``Presence`` in Redis: a sorted set a user or room, its members scored by when they end.
 
 ``routes:epoch`` tells since when the routes are there. Where it is missing Redis was emptied; until two
-refresh periods later some process may not have written its routes again, and none of them is relied on.
+look periods later some process may not have written its routes again, and none of them is relied on.
+Each process looks at it every few seconds, and writes everything again when it is another; else only so much
+at a time that nothing ends. To write all of it every time would be most of what a gateway does.
 Times are Redis's own, whatever the clocks of the processes say.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import redis.asyncio as redis
@@ -26,23 +30,58 @@ _ROOMS: Final = "parley:rooms:"
 _USERS: Final = "parley:users:"
 _AT_ONCE: Final = 500
 _EPOCH: Final = "parley:routes:epoch"
-_REFRESH_MS: Final = 4_000
+_LOOK_MS: Final = 4_000
+_ROUTES_TTL_MS: Final = 180_000
+"""One that outlives its gateway costs records that nobody takes; one lost by itself is back in a third."""
+_PARTS: Final = 3
+"""Everything is refreshed so many times within its life."""
 _AWAY_S: Final = 1.0
 """After a look-up that failed Redis is not asked for so long: messages do not wait for it."""
 
 
+Entry = tuple[str, str]
+"""A key and a member of its set."""
+
+
+class _Mine:
+    """What this process added and did not remove, of one life, the one refreshed longest ago first."""
+
+    def __init__(self, ttl_ms: int) -> None:
+        self.ttl_ms = ttl_ms
+        self.entries: dict[Entry, None] = {}
+
+    def put(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            self.entries.pop(entry, None)
+            self.entries[entry] = None
+
+    def due(self, every_ms: float) -> list[Entry]:
+        """So many that with one such part every ``every_ms`` nothing ends."""
+        count = math.ceil(len(self.entries) * every_ms * _PARTS / self.ttl_ms)
+        return list(islice(self.entries, count))
+
+
 class RedisPresence:
-    """What this process added it also refreshes, every ``refresh_ms``, and takes back (``stop``)."""
+    """What this process added it also refreshes, and takes back (``stop``).
+
+    ``look_ms``: how often it looks whether Redis was emptied, and refreshes a part.
+    """
 
     def __init__(
-        self, client: redis.Redis, *, ttl_ms: int = PRESENCE_TTL_MS, refresh_ms: int = _REFRESH_MS
+        self,
+        client: redis.Redis,
+        *,
+        look_ms: int = _LOOK_MS,
+        sessions_ttl_ms: int = PRESENCE_TTL_MS,
+        routes_ttl_ms: int = _ROUTES_TTL_MS,
     ) -> None:
         self._client = client
-        self._ttl_ms = ttl_ms
-        self._refresh_s = refresh_ms / 1_000
+        self._look_ms = look_ms
         self._tasks = TaskOwner("redis_presence")
-        self._mine: dict[tuple[str, str], None] = {}
-        """Key and member of everything that was added and not removed."""
+        self._sessions = _Mine(sessions_ttl_ms)
+        self._routes = _Mine(routes_ttl_ms)
+        self._epoch: bytes | str | None = None
+        """That of when everything was last written."""
         self._unwritten = False
         self._away_until = 0.0
         self._ahead_ms = 0
@@ -71,30 +110,45 @@ class RedisPresence:
     async def stop(self) -> None:
         """Take back what is left of this process."""
         await self._tasks.close()
-        left, self._mine = list(self._mine), {}
-        await self._drop(left)
+        for mine in (self._sessions, self._routes):
+            await self._drop(mine, list(mine.entries))
 
     async def _keep_fresh(self) -> None:
         """Before anything of this process expires, and after it was lost."""
         while True:
-            await asyncio.sleep(self._refresh_s)
+            await asyncio.sleep(self._look_ms / 1_000)
             try:
                 async with in_words():
-                    await self._set_clock()
-                    await self._add(list(self._mine))
+                    await self._refresh()
             except RedisUnavailableError as problem:
                 self._unwritten = True
                 log.warning("presence_not_refreshed", reason=problem.message)
             else:
                 self._unwritten = False
 
+    async def _refresh(self) -> None:
+        await self._set_clock()
+        pipe: Any = self._client.pipeline(transaction=False)
+        pipe.set(_EPOCH, self._now_ms(), nx=True)
+        pipe.get(_EPOCH)
+        _, epoch = await pipe.execute()
+        lost = self._unwritten or epoch != self._epoch
+        for mine in (self._sessions, self._routes):
+            some = list(mine.entries) if lost else mine.due(self._look_ms)
+            for at in range(0, len(some), _AT_ONCE):
+                # What was removed meanwhile stays removed.
+                still = [entry for entry in some[at : at + _AT_ONCE] if entry in mine.entries]
+                mine.put(still)
+                await self._add(still, mine.ttl_ms)
+        self._epoch = epoch
+
     async def add_session(self, user_id: str, device_id: str, gateway: int) -> None:
         """Also refreshes."""
-        await self._put([(f"{_SESSIONS}{user_id}", f"{device_id}:{gateway}")])
+        await self._put(self._sessions, [(f"{_SESSIONS}{user_id}", f"{device_id}:{gateway}")])
 
     async def remove_session(self, user_id: str, device_id: str, gateway: int) -> None:
         """Unknown ones are ignored."""
-        await self._drop([(f"{_SESSIONS}{user_id}", f"{device_id}:{gateway}")])
+        await self._drop(self._sessions, [(f"{_SESSIONS}{user_id}", f"{device_id}:{gateway}")])
 
     async def online(self, user_ids: Sequence[str]) -> set[str]:
         """Those with a session that has not ended."""
@@ -110,14 +164,14 @@ class RedisPresence:
 
     async def add_routes(self, gateway: int, room_ids: Iterable[str], user_ids: Iterable[str]) -> None:
         """Also refreshes."""
-        await self._put(_routes(gateway, room_ids, user_ids))
+        await self._put(self._routes, _routes(gateway, room_ids, user_ids))
 
     async def remove_routes(self, gateway: int, room_ids: Iterable[str], user_ids: Iterable[str]) -> None:
         """Unknown ones are ignored."""
-        await self._drop(_routes(gateway, room_ids, user_ids))
+        await self._drop(self._routes, _routes(gateway, room_ids, user_ids))
 
     async def routes(self, room_ids: Sequence[str], user_ids: Sequence[str]) -> Routes | None:
-        """None while Redis is away, and until two refresh periods after it was emptied."""
+        """None while Redis is away, and until two look periods after it was emptied."""
         if time.monotonic() < self._away_until:
             return None
         now = self._now_ms()
@@ -135,7 +189,7 @@ class RedisPresence:
             self._away_until = time.monotonic() + _AWAY_S
             log.warning("routes_not_read", reason=problem.message)
             return None
-        if now - int(epoch) < 2 * self._refresh_s * 1_000:
+        if now - int(epoch) < 2 * self._look_ms:
             return None
         return {
             one: {int(member) for member in members}
@@ -143,19 +197,19 @@ class RedisPresence:
             if members
         }
 
-    async def _put(self, entries: list[tuple[str, str]]) -> None:
-        self._mine.update(dict.fromkeys(entries))
+    async def _put(self, mine: _Mine, entries: list[Entry]) -> None:
+        mine.put(entries)
         try:
             async with in_words():
-                await self._add(entries)
+                await self._add(entries, mine.ttl_ms)
         except RedisUnavailableError as problem:
             # The next refresh writes them; until then this process looks into the database.
             self._unwritten = True
             log.warning("presence_not_written", reason=problem.message)
 
-    async def _drop(self, entries: list[tuple[str, str]]) -> None:
+    async def _drop(self, mine: _Mine, entries: list[Entry]) -> None:
         for entry in entries:
-            self._mine.pop(entry, None)
+            mine.entries.pop(entry, None)
         try:
             async with in_words():
                 await self._remove(entries)
@@ -170,17 +224,17 @@ class RedisPresence:
         seconds, micros = await self._client.time()
         self._ahead_ms = int(seconds) * 1_000 + int(micros) // 1_000 - time.time_ns() // 1_000_000
 
-    async def _add(self, entries: list[tuple[str, str]]) -> None:
-        ends = self._now_ms() + self._ttl_ms
+    async def _add(self, entries: list[Entry], ttl_ms: int) -> None:
+        ends = self._now_ms() + ttl_ms
         for at in range(0, len(entries), _AT_ONCE):
             # No transaction: the keys of a batch lie on several nodes of a cluster.
             pipe = self._client.pipeline(transaction=False)
             for key, member in entries[at : at + _AT_ONCE]:
                 pipe.zadd(key, {member: ends})
-                pipe.pexpire(key, self._ttl_ms)
+                pipe.pexpire(key, ttl_ms)
             await pipe.execute()
 
-    async def _remove(self, entries: list[tuple[str, str]]) -> None:
+    async def _remove(self, entries: list[Entry]) -> None:
         for at in range(0, len(entries), _AT_ONCE):
             pipe = self._client.pipeline(transaction=False)
             for key, member in entries[at : at + _AT_ONCE]:
@@ -188,7 +242,7 @@ class RedisPresence:
             await pipe.execute()
 
 
-def _routes(gateway: int, room_ids: Iterable[str], user_ids: Iterable[str]) -> list[tuple[str, str]]:
+def _routes(gateway: int, room_ids: Iterable[str], user_ids: Iterable[str]) -> list[Entry]:
     member = str(gateway)
     rooms = [(f"{_ROOMS}{room_id}", member) for room_id in room_ids]
     return rooms + [(f"{_USERS}{user_id}", member) for user_id in user_ids]

@@ -14,7 +14,7 @@ from tests.support.stores import redis_client
 from tests.support.wait import until_async
 
 ROOM, USER, DEVICE = (new_id() for _ in range(3))
-REFRESH_MS = 50
+LOOK_MS = 50
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ async def client() -> AsyncIterator[redis.Redis]:
 
 @pytest.fixture
 async def presence(client: redis.Redis) -> AsyncIterator[RedisPresence]:
-    opened = RedisPresence(client, refresh_ms=REFRESH_MS)
+    opened = RedisPresence(client, look_ms=LOOK_MS)
     await opened.start()
     yield opened
     await opened.stop()
@@ -84,3 +84,28 @@ async def test_what_could_not_be_written_is_written_when_it_is_back(
         return presence.reliable and await presence.online([USER]) == {USER}
 
     await until_async(back)
+
+
+async def test_what_stays_is_refreshed_in_parts_and_all_of_it_in_time(client: redis.Redis) -> None:
+    presence = RedisPresence(client, look_ms=20, sessions_ttl_ms=2_000, routes_ttl_ms=2_000)
+    await presence.start()
+    rooms = [new_id() for _ in range(50)]
+    await presence.add_routes(0, rooms, [])
+
+    async def ends() -> list[float]:
+        return [await client.zscore(f"parley:rooms:{room}", "0") or 0.0 for room in rooms]
+
+    async def all_written_again() -> bool:
+        return all(now > before for now, before in zip(await ends(), first, strict=True))
+
+    first = await ends()
+    # The first look writes everything: this process does not know yet since when Redis has it.
+    await until_async(all_written_again)
+    await client.config_resetstat()
+    first = await ends()
+    await until_async(all_written_again)
+    calls = (await client.info("commandstats"))["cmdstat_zadd"]["calls"]
+    looks = (await client.info("commandstats"))["cmdstat_time"]["calls"]
+    await presence.stop()
+    # A 33rd of a life at each look, not all of it; and all of it within a third of a life or little more.
+    assert 50 <= calls <= 2 * (looks + 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -20,9 +20,10 @@ from common.protocol.pushes import MessageNew, ServerClosing
 from server.bootstrap import Server
 from server.gateway import gateway as gateway_module
 from server.infra.kafka.bus import KafkaBus
-from server.kernel.bus import Topic
+from server.kernel.bus import Held, Topic
 from server.settings import Role, Settings
 from tests.support.client import client, direct_room, register
+from tests.support.logs import LogGuard
 from tests.support.services import services
 from tests.support.stores import postgres_url, redis_client
 
@@ -95,9 +96,11 @@ async def test_a_route_that_is_lost_alone_is_made_good_by_comparing(
 
 
 async def test_messages_go_on_while_redis_is_away(
-    gateways: list[Server], monkeypatch: pytest.MonkeyPatch, expect_log: Callable[..., None]
+    gateways: list[Server], monkeypatch: pytest.MonkeyPatch, log_guard: LogGuard
 ) -> None:
-    expect_log("routes_not_read")
+    log_guard.expect("routes_not_read")
+    # Each looks every few seconds.
+    log_guard.allow("presence_not_refreshed")
     here, there = gateways
     mira, dario = await register(here.url, "mira"), await register(there.url, "dario")
     room = (await direct_room(here.url, mira, dario)).room_id
@@ -122,15 +125,21 @@ async def test_a_gateway_that_ends_answers_what_it_took(
     room = (await direct_room(here.url, mira, dario)).room_id
     async with client(here.url, mira) as a, client(there.url, dario) as b:
         taken = asyncio.Event()
-        publish = KafkaBus.publish
+        submit = KafkaBus.submit
 
-        async def told(bus: KafkaBus, topic: Topic[Any], key: str, payload: object) -> None:
-            await publish(bus, topic, key, payload)
-            taken.set()
+        async def told(bus: KafkaBus, topic: Topic[Any], key: str, payload: object) -> Held:
+            held = await submit(bus, topic, key, payload)
 
-        monkeypatch.setattr(KafkaBus, "publish", told)
+            async def then() -> None:
+                await held()
+                taken.set()
+
+            return then
+
+        monkeypatch.setattr(KafkaBus, "submit", told)
         said = asyncio.ensure_future(a.say(room, "on its way"))
-        await taken.wait()
+        async with asyncio.timeout(IN_TIME_S):
+            await taken.wait()
         stopping = asyncio.ensure_future(here.stop())
         assert (await said).message.body == "on its way"
         closing = await a.until(ServerClosing)

@@ -6,7 +6,7 @@ from typing import Final
 
 from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QBoxLayout, QPushButton, QSizePolicy, QStyle, QStyleOptionButton, QWidget
 
 from desktop.ui import icons, theme
 from desktop.ui.fonts import px
@@ -14,6 +14,9 @@ from desktop.views.kit import LOOKS
 
 _EN_SPACE: Final = "\u2002"
 _GAP: Final = 8
+_PLENTY: Final = 1_000
+_BESIDE_ICON: Final = 4
+"""As QPushButton's own hint counts it."""
 
 
 class WordButton(QPushButton):
@@ -61,8 +64,13 @@ class WordButton(QPushButton):
     def _frame(self) -> int:
         """Pixels beside the words: border, padding, icon."""
         self.ensurePolished()
-        shown = self.fontMetrics().size(Qt.TextFlag.TextShowMnemonic, super().text() or "XXXX")
-        return super().sizeHint().width() - shown.width()
+        option = QStyleOptionButton()
+        self.initStyleOption(option)
+        # Wide enough that no style's least width for a button counts.
+        inside = QSize(_PLENTY, _PLENTY)
+        whole = self.style().sizeFromContents(QStyle.ContentsType.CT_PushButton, option, inside, self)
+        icon = 0 if self.icon().isNull() else self.iconSize().width() + _BESIDE_ICON
+        return whole.width() - _PLENTY + icon
 
     def _break(self) -> None:
         lines: list[str] = []

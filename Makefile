@@ -31,8 +31,8 @@ bench: setup ## the load scenarios against an embedded server
 chaos: setup ## 200 people talk while every part of a server dies, alone and in pairs
 	@$(VENV_PYTHON) -m tests.load.chaos $(ARGS)
 
-bench-standalone: setup ## the same through PostgreSQL, Redis and Kafka
-	@$(VENV_PYTHON) -m tests.load.bench --standalone
+bench-standalone: setup ## the same through PostgreSQL, Redis and Kafka, as one process and by roles
+	@$(VENV_PYTHON) -m tests.load.bench --standalone $(ARGS)
 
 demo: setup ## two real windows on a virtual screen and a real conversation, into build/demo/
 	@$(VENV_PYTHON) -m tests.support.demo $(ARGS)

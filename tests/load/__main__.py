@@ -38,8 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def run(options: argparse.Namespace) -> dict[str, Any]:
     """One scenario against a running server, as the object that ``--json`` prints."""
     texts = bodies(options.text)
-    async with Accounts(options.url, options.invite) as accounts:
-        meter = Meter(accounts, options.metrics)
+    async with Accounts(options.url[0], options.invite) as accounts:
+        meter = Meter(accounts, dict(options.metrics or [("server", options.url[0])]), dict(options.process))
         match options.scenario:
             case "pingpong":
                 found = await scenarios.pairs(
@@ -54,10 +54,13 @@ async def run(options: argparse.Namespace) -> dict[str, Any]:
                     accounts, options.url, meter, n=options.n, m=options.m, w=options.w, texts=texts
                 )
             case "idle":
-                found = await scenarios.idle(accounts, options.url, meter, n=options.n)
+                found = await scenarios.idle(
+                    accounts, options.url, meter, n=options.n, seconds=options.seconds
+                )
             case _:
                 found = await scenarios.storm(accounts, options.url, meter, n=options.n, texts=texts)
-    return {"scenario": options.scenario, **found}
+    window = {"window": options.w} if "w" in options else {}
+    return {"scenario": options.scenario, **window, **found}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -67,18 +70,47 @@ def _parser() -> argparse.ArgumentParser:
         "pingpong": {"m": 2_000},
         "pairs": {"n": 10, "m": 2_000, "w": 8},
         "room": {"n": 200, "m": 1_000, "w": 8},
-        "idle": {"n": 500},
+        "idle": {"n": 500, "seconds": 0},
         "storm": {"n": 500},
     }.items():
         command = commands.add_parser(name)
-        command.add_argument("--url", required=True, help="base address of the server")
-        command.add_argument("--metrics", help="base address whose /metrics is read, if another")
+        command.add_argument(
+            "--url",
+            required=True,
+            action="append",
+            help="base address; several: users are at one after the other",
+        )
+        command.add_argument(
+            "--metrics",
+            type=_named,
+            action="append",
+            metavar="[NAME=]URL",
+            help="whose /metrics is read, if another; several are added up",
+        )
+        command.add_argument(
+            "--process",
+            type=_process,
+            action="append",
+            default=[],
+            metavar="NAME=PID",
+            help="of this machine, whose CPU with its children's is told",
+        )
         command.add_argument("--invite", help="code, where registration wants one")
         command.add_argument("--text", type=Path, help=".jsonl.gz file of real messages")
         command.add_argument("--json", action="store_true", help="one object on the last line")
         for number, default in numbers.items():
             command.add_argument(f"--{number}", type=int, default=default)
     return parser
+
+
+def _named(text: str) -> tuple[str, str]:
+    name, found, url = text.partition("=")
+    return (name, url) if found and "/" not in name else (text, text)
+
+
+def _process(text: str) -> tuple[str, int]:
+    name, _, pid = text.partition("=")
+    return name, int(pid)
 
 
 def _fast_loop() -> type[asyncio.AbstractEventLoop] | None:

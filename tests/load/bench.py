@@ -42,8 +42,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--standalone", action="store_true", help="on PostgreSQL, Redis and Kafka, started for it"
     )
-    if parser.parse_args(arguments).standalone:
-        return _standalone()
+    parser.add_argument(
+        "--layout", action="append", choices=("all", "roles", "cross"), help="with --standalone: these alone"
+    )
+    options = parser.parse_args(arguments)
+    if options.standalone:
+        from tests.load import standalone
+
+        return standalone.run(options.layout or ())
     # Beside the checkout and not in the system's temporary folder: that may be a tmpfs.
     build = ROOT / "build" / "bench"
     build.mkdir(parents=True, exist_ok=True)
@@ -55,29 +61,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 for scenario in SCENARIOS:
                     command = [sys.executable, "-m", "tests.load", *scenario, "--url", url, "--json"]
                     subprocess.run(command, cwd=ROOT, check=False)
-    return 0
-
-
-def _standalone() -> int:
-    from tests.support.services import services
-
-    try:
-        flags: tuple[str, ...] = (
-            "--database-url",
-            services().url("postgres"),
-            "--redis-url",
-            services().url("redis"),
-        )
-        flags += ("--kafka-servers", services().url("kafka"))
-        print("\n".join(f"# {line}" for line in services().ran), flush=True)
-        build = ROOT / "build" / "bench"
-        build.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=build) as folder, server(Path(folder) / "keys", *flags) as url:
-            for scenario in SCENARIOS:
-                command = [sys.executable, "-m", "tests.load", *scenario, "--url", url, "--json"]
-                subprocess.run(command, cwd=ROOT, check=False)
-    finally:
-        services().close()
     return 0
 
 

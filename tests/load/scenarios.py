@@ -25,6 +25,11 @@ _WARM_UP: Final = 20
 _encode: Final = msgspec.json.Encoder().encode
 
 
+def place(urls: Sequence[str], user: LoadUser) -> str:
+    """The gateway of a user: the two of a pair, and neighbours in a room, are at different ones."""
+    return urls[user.number % len(urls)]
+
+
 class Receiver:
     """Checks the order of a room and sends receipts at most once a second."""
 
@@ -70,14 +75,14 @@ class Stream:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.latencies = Latencies()
 
-    async def connect(self, url: str, sender: LoadUser, receivers: Sequence[LoadUser]) -> None:
+    async def connect(self, urls: Sequence[str], sender: LoadUser, receivers: Sequence[LoadUser]) -> None:
         """Open all connections of the stream."""
         self._receivers = len(receivers)
-        self._sender = await Socket.connect(url, sender.token, _ignore)
+        self._sender = await Socket.connect(place(urls, sender), sender.token, _ignore)
         self._sender.on_error = self.fail
         for at in range(0, len(receivers), _CONNECT_AT_ONCE):
             some = receivers[at : at + _CONNECT_AT_ONCE]
-            await asyncio.gather(*(self._listen(url, user) for user in some))
+            await asyncio.gather(*(self._listen(place(urls, user), user) for user in some))
 
     async def _listen(self, url: str, user: LoadUser) -> None:
         receiver = Receiver(self, self._room_id)
@@ -116,7 +121,7 @@ class Stream:
 
 
 async def pairs(
-    accounts: Accounts, url: str, meter: Meter, *, n: int, m: int, w: int, texts: Iterator[str]
+    accounts: Accounts, urls: Sequence[str], meter: Meter, *, n: int, m: int, w: int, texts: Iterator[str]
 ) -> dict[str, Any]:
     """``n`` pairs, each a sender and a receiver with ``m`` messages at window ``w``."""
     users = await accounts.users(2 * n)
@@ -124,7 +129,7 @@ async def pairs(
     for sender, receiver in zip(users[::2], users[1::2], strict=True):
         room_id = await accounts.direct_room(sender, receiver)
         stream = Stream(room_id=room_id, texts=texts, total=m, window=w)
-        await stream.connect(url, sender, [receiver])
+        await stream.connect(urls, sender, [receiver])
         streams.append(stream)
     await _run(meter, streams)
     result = meter.result(n * m) | _all(streams)
@@ -132,42 +137,60 @@ async def pairs(
 
 
 async def room(
-    accounts: Accounts, url: str, meter: Meter, *, n: int, m: int, w: int, texts: Iterator[str]
+    accounts: Accounts, urls: Sequence[str], meter: Meter, *, n: int, m: int, w: int, texts: Iterator[str]
 ) -> dict[str, Any]:
     """One sender, ``n`` receivers, ``m`` messages at window ``w``."""
     users = await accounts.users(n + 1)
     room_id = await accounts.group_room(users[0], f"load-{n}", users[1:])
     stream = Stream(room_id=room_id, texts=texts, total=m, window=w)
-    await stream.connect(url, users[0], users[1:])
+    await stream.connect(urls, users[0], users[1:])
     await _run(meter, [stream])
     result = meter.result(n * m) | _all([stream])
     return result | {"deliveries_per_s": round(n * m / meter.seconds)}
 
 
-async def idle(accounts: Accounts, url: str, meter: Meter, *, n: int) -> dict[str, Any]:
-    """Resident memory of ``n`` sessions that do nothing, after a few that warmed the server up.
+async def idle(
+    accounts: Accounts, urls: Sequence[str], meter: Meter, *, n: int, seconds: float
+) -> dict[str, Any]:
+    """What ``n`` sessions cost that do nothing: memory, CPU to come, CPU to stay.
 
-    A few, and not ``n``: the allocator would give the memory of those to the ones that are measured.
+    A few warm the server up, and not ``n``: the allocator would give the memory of those to the ones that are
+    measured. ``seconds``: how long the server is looked at without them, and with them.
     """
     users = await accounts.users(n)
-    await _close(await _open(url, users[:_WARM_UP]))
+    await _close(await _open(urls, users[:_WARM_UP]))
     before = await meter.resident_kib()
+    nobody = await _rest(meter, seconds)
     await meter.start()
-    sockets = await _open(url, users)
+    sockets = await _open(urls, users)
     await meter.stop()
     after = await meter.resident_kib()
+    result = meter.result(n) | {"kib_per_session": round((after - before) / n, 1)}
+    everybody = await _rest(meter, seconds)
     await _close(sockets)
-    return meter.result(n) | {"kib_per_session": round((after - before) / n, 1)}
+    if seconds:
+        result["rest_cpu_us_per_s"] = {
+            name: round((cpu - nobody[name]) / n * 1e6, 1) for name, cpu in everybody.items()
+        }
+    return result
+
+
+async def _rest(meter: Meter, seconds: float) -> dict[str, float]:
+    """CPU a second of each, while nothing is sent."""
+    await meter.start()
+    await asyncio.sleep(seconds)
+    await meter.stop()
+    return {name: cpu / max(seconds, 1.0) for name, cpu in meter.cpu_s.items()}
 
 
 async def storm(
-    accounts: Accounts, url: str, meter: Meter, *, n: int, texts: Iterator[str]
+    accounts: Accounts, urls: Sequence[str], meter: Meter, *, n: int, texts: Iterator[str]
 ) -> dict[str, Any]:
     """``n`` sessions that were away while messages came: all reconnect and sync at once."""
     users = await accounts.users(n)
     room_id = await accounts.group_room(users[0], f"storm-{n}", users[1:])
     stored: list[int] = []
-    sender = await Socket.connect(url, users[0].token, lambda push: stored.append(push.seq))
+    sender = await Socket.connect(place(urls, users[0]), users[0].token, lambda push: stored.append(push.seq))
     after = next(head.seq for head in sender.heads.rooms if head.room_id == room_id)
     for _ in range(_STORM_MESSAGES):
         request = MessageSend(sender.request_id(), new_id(), room_id, next(texts))
@@ -180,7 +203,7 @@ async def storm(
 
     async def back(user: LoadUser) -> Socket:
         began = time.perf_counter()
-        socket = await Socket.connect(url, user.token, _ignore)
+        socket = await Socket.connect(place(urls, user), user.token, _ignore)
         answer = await socket.sync(room_id, after)
         if len(answer.events) < _STORM_MESSAGES:
             raise LoadError(f"{len(answer.events)} events instead of {_STORM_MESSAGES}")
@@ -211,11 +234,13 @@ def _all(streams: Sequence[Stream]) -> dict[str, float]:
     return together.percentiles_ms()
 
 
-async def _open(url: str, users: Sequence[LoadUser]) -> list[Socket]:
+async def _open(urls: Sequence[str], users: Sequence[LoadUser]) -> list[Socket]:
     sockets: list[Socket] = []
     for at in range(0, len(users), _CONNECT_AT_ONCE):
         some = users[at : at + _CONNECT_AT_ONCE]
-        sockets += await asyncio.gather(*(Socket.connect(url, user.token, _ignore) for user in some))
+        sockets += await asyncio.gather(
+            *(Socket.connect(place(urls, user), user.token, _ignore) for user in some)
+        )
     return sockets
 
 

@@ -86,6 +86,17 @@ class Daemon:
         raise NotImplementedError
 
     @property
+    def pid(self) -> int:
+        """Of the program, whose children are its own.
+
+        Raises:
+            RuntimeError: it does not run.
+        """
+        if self._process is None:
+            raise RuntimeError(f"{self.name} does not run")
+        return self._process.pid
+
+    @property
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 

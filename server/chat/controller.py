@@ -187,7 +187,7 @@ def socket_handlers(bus: EventBus, reads: ReadService, telemetry: Telemetry = SI
     """The WebSocket requests of this context. What changes a room is answered by its delivery."""
 
     async def command(context: SessionContext, request: requests.RoomCommand) -> Later:
-        at, trace = telemetry.now(), telemetry.trace(request.client_msg_id)
+        at, trace = telemetry.handed_on(request.client_msg_id)
         record = RoomCommandRecord(context.origin, context.identity.user_id, request, at, trace)
         return Later(await bus.submit(MESSAGE_SENT, request.room_id, record))
 

@@ -133,7 +133,7 @@ class Session:
         except FrameError as problem:
             self._connection.close(problem.close_code, problem.message)
             return
-        at = self._gateway.telemetry.now()
+        at = self._gateway.telemetry.begin()
         for request in found:
             self._inbox.append((request, at))
         if not self._working and self._inbox:
@@ -218,7 +218,7 @@ class Session:
         wait_ms = self._wait_ms(request)
         if wait_ms:
             raise ParleyError(Code.RATE_LIMITED, "too many requests", retry_after_ms=wait_ms)
-        if isinstance(request, MessageSend):
+        if at and isinstance(request, MessageSend):
             return await self._send(context, request, at)
         return await self._gateway.handlers[type(request)](context, request)
 
@@ -240,7 +240,7 @@ class Session:
 
     def _published(self, request: MessageSend, at: float) -> None:
         telemetry = self._gateway.telemetry
-        trace = telemetry.trace(request.client_msg_id)
+        _, trace = telemetry.handed_on(request.client_msg_id)
         telemetry.stage(Stage.PUBLISH, at, traces=(trace,) if trace else ())
         if telemetry.detailed:
             log.debug("message_published", **_named(request), session=self.number)

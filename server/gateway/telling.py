@@ -17,7 +17,7 @@ log: Final = structlog.get_logger(__name__)
 def tell(telemetry: Telemetry, deliveries: Sequence[Delivery]) -> None:
     """Their way ends; that of the messages that came in here as a whole."""
     for delivery in deliveries:
-        if not isinstance(delivery, RoomDelivery):
+        if not isinstance(delivery, RoomDelivery) or not delivery.at:
             continue
         telemetry.stage(Stage.FAN_OUT, delivery.at, count=len(delivery.events), traces=delivery.traces)
         for event in delivery.events:

@@ -45,6 +45,10 @@ class Telemetry(Protocol):
         """The time for ``stage``; 0 where nobody counts."""
         ...
 
+    def begin(self) -> float:
+        """``now`` for a message whose way is measured; 0 for one whose is not: not each is, when many come."""
+        ...
+
     def stage(self, stage: Stage, since: float, *, count: int = 1, traces: Sequence[str] = ()) -> None:
         """A stage of ``count`` messages ends now. ``since`` 0 is not known, and not counted."""
         ...
@@ -53,8 +57,8 @@ class Telemetry(Protocol):
         """A message of this ``client_msg_id`` came in here: ``WHOLE`` begins."""
         ...
 
-    def trace(self, key: str) -> str:
-        """The trace of a message received here, to go with it; empty where it is not traced."""
+    def handed_on(self, key: str) -> tuple[float, str]:
+        """What goes with a message that was ``received`` here: ``now`` and its trace; 0 and empty with others."""
         ...
 
     def shown(self, key: str) -> None:
@@ -75,15 +79,19 @@ class Silence:
         """Not asked for."""
         return 0.0
 
+    def begin(self) -> float:
+        """Not asked for."""
+        return 0.0
+
     def stage(self, stage: Stage, since: float, *, count: int = 1, traces: Sequence[str] = ()) -> None:
         """Nobody hears it."""
 
     def received(self, key: str, since: float) -> None:
         """Nobody hears it."""
 
-    def trace(self, key: str) -> str:  # noqa: ARG002 - as the port
-        """None."""
-        return ""
+    def handed_on(self, key: str) -> tuple[float, str]:  # noqa: ARG002 - as the port
+        """Nothing."""
+        return 0.0, ""
 
     def shown(self, key: str) -> None:
         """Nobody hears it."""

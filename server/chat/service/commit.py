@@ -80,8 +80,9 @@ class CommitService:
         """
         telemetry = self._telemetry
         began = telemetry.now()
-        traces = [record.trace for record in records if record.trace]
-        for record in records:
+        measured = [record for record in records if record.at]
+        traces = [record.trace for record in measured if record.trace]
+        for record in measured:
             telemetry.stage(Stage.QUEUE, record.at, traces=(record.trace,) if record.trace else ())
         try:
             outcome = await self._database.write(commit_batch, records, self._clock.now_ms())
@@ -104,17 +105,11 @@ class CommitService:
             refuse(outcome, records[0], ChatError(Code.INTERNAL, "the server could not store this"))
         if telemetry.detailed:
             outcome.tell()
-        await self._publish(outcome, records if traces else ())
-
-    async def _publish(self, outcome: Outcome, traced: Sequence[RoomCommandRecord]) -> None:
-        committed = self._telemetry.now()
-        await self._deliver(outcome.deliveries(committed, traced))
+        committed = telemetry.now()
+        await self._deliver(outcome.deliveries(committed, measured))
         events = outcome.events
         if events:
-            traces = [record.trace for record in traced if record.trace]
-            self._telemetry.stage(
-                Stage.DELIVER, committed, count=sum(map(len, events.values())), traces=traces
-            )
+            telemetry.stage(Stage.DELIVER, committed, count=sum(map(len, events.values())), traces=traces)
 
 
 async def commit_batch(tx: Tx, records: Sequence[RoomCommandRecord], now_ms: int) -> Outcome:

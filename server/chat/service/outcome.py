@@ -24,15 +24,16 @@ class Outcome:
     events: defaultdict[str, list[RoomEvent]] = field(default_factory=lambda: defaultdict(list))
     answers: defaultdict[Origin, list[Push]] = field(default_factory=lambda: defaultdict(list))
 
-    def deliveries(self, at: float, traced: Sequence[RoomCommandRecord] = ()) -> list[Delivery]:
-        """All of it, given to the bus at ``at``; a room's with the traces of its records among ``traced``."""
+    def deliveries(self, at: float, measured: Sequence[RoomCommandRecord] = ()) -> list[Delivery]:
+        """All of it, given to the bus at ``at``, which those of the rooms of ``measured`` records say."""
         traces: defaultdict[str, list[str]] = defaultdict(list)
-        for record in traced:
-            if record.trace:
-                traces[record.request.room_id].append(record.trace)
+        for record in measured:
+            traces[record.request.room_id] += (record.trace,) if record.trace else ()
         return [
             *(
-                RoomDelivery(room_id, events, at, traces.get(room_id, []))
+                RoomDelivery(room_id, events, at, traces[room_id])
+                if room_id in traces
+                else RoomDelivery(room_id, events)
                 for room_id, events in self.events.items()
             ),
             *(Answers(origin, pushes) for origin, pushes in self.answers.items()),

@@ -118,7 +118,8 @@ async def test_the_figures_of_the_process_that_the_load_tool_reads() -> None:
 
 def test_silence_is_a_telemetry() -> None:
     silence: Telemetry = SILENCE
-    assert (silence.now(), silence.trace("key"), silence.detailed) == (0.0, "", False)
+    assert (silence.now(), silence.begin(), silence.detailed) == (0.0, 0.0, False)
+    assert silence.handed_on("key") == (0.0, "")
 
 
 async def _nothing() -> bytes:
@@ -135,3 +136,19 @@ def test_who_may_read_the_metrics() -> None:
         assert not page.open_to("10.0.0.7", "let me in")
     assert not closed.open_to("10.0.0.7", "Bearer let me in")
     assert with_token.open_to("10.0.0.7", "Bearer let me in")
+
+
+async def test_of_many_in_a_second_a_tenth_is_measured() -> None:
+    metrics, clock = counting()
+    assert sum(bool(metrics.begin()) for _ in range(100)) == 100
+    assert sum(bool(metrics.begin()) for _ in range(1_000)) == 100
+    clock.at += 1
+    assert metrics.begin() == clock.at
+    metrics.received("measured", clock.at)
+    assert metrics.handed_on("measured") == (clock.at, "")
+    assert metrics.handed_on("another") == (0.0, "")
+
+
+async def test_whoever_reads_each_message_in_the_log_has_each_measured() -> None:
+    metrics = Metrics(detailed=True)
+    assert all(metrics.begin() for _ in range(300))

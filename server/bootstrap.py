@@ -39,7 +39,7 @@ from server.kernel.outbox import OutboxRelay
 from server.kernel.publisher import DeliveryPublisher
 from server.kernel.readiness import Readiness
 from server.kernel.tasks import TaskOwner
-from server.observe import observe, readiness
+from server.observe import observe, readiness, telemetry
 from server.settings import LogLevel, Role, Settings
 from server.signpost import Signpost
 from server.stores import choose
@@ -126,7 +126,10 @@ class Server:
         listener = _bind(settings.host, settings.port)
         self._stack.callback(listener.close)
         metrics = Metrics(detailed=settings.log_level is LogLevel.DEBUG)
-        stores = choose(settings, clock, metrics)
+        told, close_traces = telemetry(settings, metrics)
+        if close_traces is not None:
+            self._stack.push_async_callback(asyncio.to_thread, close_traces)
+        stores = choose(settings, clock, told)
         self._stack.push_async_callback(stores.close)
         self._ready = ready = readiness(settings, stores, clock)
         database, bus, presence, limiter = stores.database, stores.bus, stores.presence, stores.limiter
@@ -159,7 +162,7 @@ class Server:
                 accounts=user_rows.AccountStream(),
                 deliver=publisher.deliver,
                 kick=kick,
-                telemetry=metrics,
+                telemetry=told,
             ),
             limits=settings.limits,
         )
@@ -191,12 +194,12 @@ class Server:
             rooms=chat.reads,
             handlers={
                 **users_controller.socket_handlers(users),
-                **chat_controller.socket_handlers(bus, chat.reads, metrics),
+                **chat_controller.socket_handlers(bus, chat.reads, told),
             },
             presence=presence,
             clock=clock,
             limits=settings.limits,
-            place=Place(server_id=identity.server_id, ordinal=settings.ordinal, telemetry=metrics),
+            place=Place(server_id=identity.server_id, ordinal=settings.ordinal, telemetry=told),
         )
         self._gateway = gateway
         observe(metrics, stores, gateway, ready, None if settings.role is Role.GATEWAY else relay)

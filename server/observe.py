@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from typing import Final
+
+import structlog
 
 from server.gateway.gateway import Gateway
 from server.http.metrics import Figure, Metrics, Sample
@@ -12,10 +15,36 @@ from server.kernel.clock import Clock
 from server.kernel.database import Database, DatabaseUnavailableError, SchemaBehindError, Tx
 from server.kernel.outbox import OutboxRelay, waiting_events
 from server.kernel.readiness import Check, Readiness
-from server.settings import Settings
+from server.kernel.telemetry import Telemetry
+from server.settings import Settings, SettingsError
 from server.stores import Stores
 
+log: Final = structlog.get_logger(__name__)
+
+_OTEL: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _ROWS_COUNTED: Final = 10_000
+
+
+def telemetry(settings: Settings, metrics: Metrics) -> tuple[Telemetry, Callable[[], None] | None]:
+    """The metrics alone, or with traces; and what ends those, which blocks.
+
+    Raises:
+        SettingsError: traces are asked for, and the extra is not there.
+    """
+    asked = any(os.environ.get(name) for name in _OTEL)
+    if not settings.otel_endpoint and not asked:
+        return metrics, None
+    try:
+        from server.infra.otel import Tracing
+    except ImportError as problem:
+        if not settings.otel_endpoint:
+            # The variables may be meant for other programs.
+            log.warning("traces_not_sent", reason=str(problem))
+            return metrics, None
+        raise SettingsError(f"otel_endpoint needs the extra otel: {problem}") from problem
+    attributes = {"parley.role": settings.role.value, "service.instance.id": str(settings.ordinal)}
+    tracing = Tracing(metrics, attributes=attributes, endpoint=settings.otel_endpoint)
+    return tracing, tracing.close
 
 
 def readiness(settings: Settings, stores: Stores, clock: Clock) -> Readiness:

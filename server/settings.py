@@ -133,6 +133,10 @@ class Settings:
     metrics_token: Annotated[
         str, _secret("Who sends it as a bearer token may read /metrics from another machine.")
     ] = ""
+    otel_endpoint: Annotated[
+        str,
+        Meta(description="Base address of an OpenTelemetry collector (OTLP by HTTP); needs the extra otel."),
+    ] = ""
     log_format: Annotated[LogFormat, Meta(description="Of the log on standard error.")] = LogFormat.TEXT
     log_level: Annotated[LogLevel, Meta(description="The least that is logged.")] = LogLevel.INFO
 

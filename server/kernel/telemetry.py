@@ -46,7 +46,7 @@ class Telemetry(Protocol):
         ...
 
     def begin(self) -> float:
-        """``now`` for a message whose way is measured; 0 for one whose is not: not each is, when many come."""
+        """``now`` for a message whose way is measured; 0 for others: when many come not each is."""
         ...
 
     def stage(self, stage: Stage, since: float, *, count: int = 1, traces: Sequence[str] = ()) -> None:
@@ -58,7 +58,7 @@ class Telemetry(Protocol):
         ...
 
     def handed_on(self, key: str) -> tuple[float, str]:
-        """What goes with a message that was ``received`` here: ``now`` and its trace; 0 and empty with others."""
+        """What goes with a message that was ``received`` here, ``now`` and its trace; else 0 and nothing."""
         ...
 
     def shown(self, key: str) -> None:

@@ -85,6 +85,8 @@ class Transport(Protocol):
 
 Connect = Callable[[], Awaitable[Transport]]
 """Opens a socket. Raises ``NetError``."""
+Follow = Callable[[], Awaitable[None]]
+"""The server says that it moved: from now on the new address is connected to. Raises ``NetError``."""
 GetToken = Callable[[bool], Awaitable[AccessToken]]
 """An access token; with True a new one, because the last was refused. Raises ``NetError``."""
 
@@ -110,6 +112,7 @@ class Link:
         connect: Connect,
         token: GetToken,
         listener: Listener,
+        follow: Follow | None = None,
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -118,6 +121,7 @@ class Link:
         self._connect = connect
         self._get_token = token
         self._listener = listener
+        self._follow = follow
         self._backoff = backoff or Backoff()
         self._clock = clock
         self._wake = asyncio.Event()
@@ -195,12 +199,25 @@ class Link:
         except VersionError as problem:
             return self._enter(Phase.VERSION, problem.text)
         except NetError as problem:
+            if problem.code is Code.MOVED:
+                return await self._elsewhere(problem.text)
             if problem.retry_after_ms is not None:
                 retry_after_s = problem.retry_after_ms / 1000
             return self._wait(problem.text, retry_after_s)
         finally:
             self._transport = None
+        if ending is Ending.MOVED:
+            return await self._elsewhere("The server has moved.")
         return self._ended(ending, retry_after_s)
+
+    async def _elsewhere(self, reason: str) -> None:
+        """The next try goes to the new address: with back-off, or two that point at each other spin."""
+        if self._follow is not None:
+            try:
+                await self._follow()
+            except NetError as problem:
+                reason = problem.text
+        self._wait(reason, None)
 
     def _ended(self, ending: Ending, retry_after_s: float | None) -> None:
         match ending:

@@ -88,6 +88,12 @@ class RestClient:
         if self._client is not None:
             self._client.base_url = address.base_url(secure=self._context is not None)
 
+    async def relocate(self, address: Address, context: PinnedContext | None) -> None:
+        """The server is somewhere else now, perhaps spoken to under TLS for the first time."""
+        await self.close()
+        self._context = context
+        self.address = address
+
     async def close(self) -> None:
         """Close idle connections."""
         if self._client is not None:

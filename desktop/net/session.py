@@ -45,6 +45,8 @@ class Ending(Enum):
     """The access token was not taken: get another, once."""
     VERSION = auto()
     REPLACED = auto()
+    MOVED = auto()
+    """The server is at another address."""
 
 
 class NoAnswerError(ParleyError):
@@ -171,6 +173,7 @@ class Session:
             CloseCode.UNAUTHENTICATED: Ending.TOKEN,
             CloseCode.VERSION: Ending.VERSION,
             CloseCode.REPLACED: Ending.REPLACED,
+            CloseCode.MOVED: Ending.MOVED,
         }.get(code, Ending.AGAIN)
 
     def _refused(self, error: pushes.Error) -> None:

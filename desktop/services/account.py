@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from common.address import Address, parse_address
+from common.address import parse_address
 from common.errors import ParleyError
 from common.ids import short_key
 from common.protocol import rest
 from common.protocol.types import HistoryAccess, Role, Visibility
 from desktop.net.link import Link, Phase, Transport
+from desktop.net.moves import check_plain
+from desktop.net.pin import PinnedContext
 from desktop.net.problems import NetError
-from desktop.net.rest import look
 from desktop.net.socket import open_socket
 from desktop.net.tasks import TaskOwner
 from desktop.services.account_parts import AccountParts
@@ -24,7 +26,7 @@ from desktop.services.calls import Calls
 from desktop.services.coalesce import Coalescer
 from desktop.services.core import Core
 from desktop.services.people import People
-from desktop.services.rooms import member_items, room_item
+from desktop.services.rooms import member_items, room_item, rooms_showing
 from desktop.services.state import (
     AccountItem,
     DeviceItem,
@@ -41,6 +43,7 @@ from desktop.services.timeline import TimelineService
 from desktop.services.words import service_error
 from desktop.storage.cache import Applied
 from desktop.storage.outbox import set_text
+from desktop.storage.profile import AccountRecord
 
 
 class AccountService(QObject):
@@ -69,7 +72,7 @@ class AccountService(QObject):
         self._running: asyncio.Task[None] | None = None
         self.calls = Calls(client=parts.client, tokens=parts.tokens, server_id=parts.record.server_id)
         self.core = Core(me=parts.record.user_id, worker=parts.worker, observer=self, tasks=self.tasks)
-        link = Link(connect=self._open_socket, token=self._token, listener=self.core)
+        link = Link(connect=self._open_socket, token=self._token, listener=self.core, follow=parts.follow)
         people = People(
             tasks=self.tasks,
             fetch=self._fetch_users,
@@ -273,6 +276,12 @@ class AccountService(QObject):
             raise ServiceError("This is another account. Add it as a new one.")
         await self.take_tokens(tokens)
 
+    async def relocate(self, record: AccountRecord, context: PinnedContext | None) -> None:
+        """The same server, proved, at another address: cache, outbox and sign-in stay."""
+        self.record = record
+        self._parts = replace(self._parts, record=record, context=context)
+        await self._parts.client.relocate(parse_address(record.address), context)
+
     async def take_tokens(self, tokens: rest.Tokens) -> None:
         """A sign-in of the same account: cache and outbox stay."""
         await self._parts.tokens.adopt(tokens)
@@ -289,8 +298,7 @@ class AccountService(QObject):
         self._coalescer.poke()
 
     def marks_touched(self, room_id: str) -> None:
-        timeline = self._timelines.get(room_id)
-        if timeline is not None:
+        if (timeline := self._timelines.get(room_id)) is not None:
             timeline.on_marks()
 
     def drafts_touched(self, room_id: str) -> None:
@@ -308,23 +316,20 @@ class AccountService(QObject):
             self._info_dirty = True
         for timeline in list(self._timelines.values()):
             timeline.on_people(user_ids)
-        for room_id, room in self.core.rooms.items():
-            peer = room.head.peer
-            preview = room.head.preview
-            shown = {peer.id if peer else "", preview.author_id if preview else ""}
-            if shown & user_ids:
-                self._dirty.add(room_id)
+        self._dirty |= rooms_showing(self.core.rooms, user_ids)
         self._coalescer.poke()
 
     def room_gone(self, room_id: str) -> None:
-        timeline = self._timelines.pop(room_id, None)
-        if timeline is not None:
+        if (timeline := self._timelines.pop(room_id, None)) is not None:
             self.tasks.spawn(timeline.close(), name="timeline")
         self.rooms_touched()
 
+    def history_renewed(self) -> None:
+        for timeline in list(self._timelines.values()):
+            timeline.start_anew()
+
     def applied(self, applied: Applied) -> None:
-        timeline = self._timelines.get(applied.room_id)
-        if timeline is not None:
+        if (timeline := self._timelines.get(applied.room_id)) is not None:
             timeline.on_applied(applied)
 
     def arrived(self, room_id: str, seq: int) -> None:
@@ -391,9 +396,5 @@ class AccountService(QObject):
         return await self._parts.tokens.access(fresh)
 
     async def _check_server(self) -> None:
-        """On loopback without TLS: somebody else may listen there now, so ask before a secret is sent."""
         if self._parts.context is None:
-            address = parse_address(self.record.address)
-            await look(
-                Address(host=address.host, port=address.port, secure=False, server_id=self.record.server_id)
-            )
+            await check_plain(parse_address(self.record.address), self.record.server_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,3 +27,5 @@ class AccountParts:
     context: PinnedContext | None
     tokens: Tokens
     folder: Path
+    follow: Callable[[], Awaitable[None]] | None = None
+    """The server says that it moved: see ``desktop.net.link.Follow``."""

@@ -6,6 +6,8 @@ import asyncio
 import platform
 import shutil
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -15,6 +17,7 @@ from common.address import Address, parse_address
 from common.errors import ParleyError
 from common.ids import new_id, short_key
 from common.protocol import rest
+from desktop.net.moves import where_now
 from desktop.net.pin import PinnedContext, pinned_context
 from desktop.net.problems import NetError
 from desktop.net.rest import RestClient, look
@@ -23,7 +26,7 @@ from desktop.net.tokens import Tokens
 from desktop.services.account import AccountService
 from desktop.services.account_parts import AccountParts
 from desktop.services.api import Account
-from desktop.services.state import ServerFound, ServiceError
+from desktop.services.state import Link, ServerFound, ServiceError
 from desktop.services.words import service_error, tr
 from desktop.storage.account_file import open_account_file
 from desktop.storage.profile import AccountRecord, Profile
@@ -80,8 +83,13 @@ class AccountsService(QObject):
             raise ServiceError(str(problem)) from problem
         try:
             info, secure = await look(wanted)
+            if info.moved_to is not None:
+                at = await where_now(replace(wanted, secure=secure), info.server_id)
+                wanted = wanted if at is None else replace(at, invite=wanted.invite)
+                info, secure = await look(replace(wanted, server_id=info.server_id))
         except (NetError, ParleyError) as problem:
             raise service_error(problem) from problem
+        await self._rejoin(info.server_id, replace(wanted, secure=secure))
         return ServerFound(
             address=wanted.base_url(secure=secure),
             name=info.name,
@@ -138,6 +146,8 @@ class AccountsService(QObject):
         for account in self._accounts:
             same = (account.record.server_id, account.record.user_id) == (server.server_id, tokens.user.id)
             if same:
+                if self._may_go(account, secure=server.secure):
+                    await self._go_on(account, parse_address(server.address))
                 await account.take_tokens(tokens)
                 return account
         record = AccountRecord(
@@ -168,6 +178,52 @@ class AccountsService(QObject):
             account.calls.client.move(parse_address(address))
             self._profile.put_account(record)
         account.start()
+
+    async def _rejoin(self, server_id: str, address: Address) -> None:
+        """Somebody entered where a known server is now: the accounts that do not reach it go on there."""
+        for account in self._accounts:
+            away = account.record.server_id == server_id and account.link.link is not Link.ONLINE
+            if (
+                away
+                and self._may_go(account, secure=bool(address.secure))
+                and await self._go_on(account, address)
+            ):
+                account.start()
+
+    def _may_go(self, account: AccountService, *, secure: bool) -> bool:
+        """The one hosted here is where this program started it. Without TLS no identity was proved: only who
+        spoke without it before goes there.
+        """
+        record = account.record
+        hosted = record.hosted_here and record.server_id == self.hosted_id
+        return not hosted and (secure or parse_address(record.address).secure is False)
+
+    async def _follow(self, account_id: str) -> None:
+        """The server of an account says that it moved.
+
+        Raises:
+            NetError: the new address can't be reached, or is another server's.
+        """
+        account = next(one for one in self._accounts if one.record.account_id == account_id)
+        record = account.record
+        address = await where_now(parse_address(record.address), record.server_id)
+        if address is not None:
+            await self._go_on(account, address)
+
+    async def _go_on(self, account: AccountService, address: Address) -> bool:
+        """With the same account at an address that was proved to be its server's; whether it is another."""
+        before = account.record
+        there = address.base_url(secure=address.secure is not False)
+        if there == before.address:
+            return False
+        record = msgspec.structs.replace(before, address=there, hosted_here=False)
+        await account.relocate(record, _context(record.server_id, there))
+        self._profile.put_account(record)
+        account.changed.emit()
+        self.notice.emit(
+            tr("{server} is at {address} now.").format(server=record.server_name, address=address.netloc)
+        )
+        return True
 
     def _mine(self, account: Account) -> AccountService:
         found = next((one for one in self._accounts if one is account), None)
@@ -224,6 +280,7 @@ class AccountsService(QObject):
                 context=context,
                 tokens=mine,
                 folder=folder,
+                follow=partial(self._follow, record.account_id),
             )
         )
 

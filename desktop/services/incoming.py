@@ -27,6 +27,8 @@ class Incoming:
         self.epoch = ""
         self._account_seq = 0
         self._heads: dict[str, Head] = {}
+        self._renewed = False
+        """The server was restored: until its heads are here, the rooms are those of before."""
         self._handlers: dict[type, Callable[[Any], None]] = {
             pushes.Welcome: self._on_welcome,
             pushes.Heads: self._on_heads,
@@ -98,6 +100,7 @@ class Incoming:
         self._core.receipts.interval_s = push.limits.receipts_interval_ms / 1_000
         self._core.save_users([push.user])
         if push.history_epoch != self.epoch:
+            self._renewed = bool(self.epoch)
             self.epoch = push.history_epoch
             for room in self._core.rooms.values():
                 room.tail = None
@@ -113,6 +116,9 @@ class Incoming:
     def _on_ready(self, _: pushes.Ready) -> None:
         for room_id in self._core.rooms.keys() - self._heads.keys():
             self._drop(room_id)
+        if self._renewed:
+            self._renewed = False
+            self._forget_history()
         self._core.save_users([head.peer for head in self._heads.values() if head.peer is not None])
         for room_id, head in self._heads.items():
             self._take_head(head)
@@ -125,6 +131,14 @@ class Incoming:
         self._core.observer.rooms_touched()
         self._core.sender.pump()
         self._core.send_receipts()
+
+    def _forget_history(self) -> None:
+        """Marks, changes and rows of before mean other messages now; what waits in the outbox stays."""
+        for room_id in self._heads:
+            self._core.rooms.pop(room_id, None)
+            self._core.sync.forget(room_id)
+            self._core.receipts.forget(room_id)
+        self._core.observer.history_renewed()
 
     def _take_head(self, head: Head) -> None:
         room = self._core.rooms.get(head.room_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -241,3 +242,14 @@ def _preview(room: Room, people: People, me: str, *, notes: bool) -> tuple[str, 
         name = people.person(preview.author_id).name if known is not None else preview.author_name
         text = f"{name}: {text}"
     return text, SendState.NONE, preview.sent_at_ms
+
+
+def rooms_showing(rooms: Mapping[str, Room], user_ids: Collection[str]) -> set[str]:
+    """Those whose line in the list names one of these people."""
+    found = set()
+    for room_id, room in rooms.items():
+        peer, preview = room.head.peer, room.head.preview
+        shown = {peer.id if peer else "", preview.author_id if preview else ""}
+        if not shown.isdisjoint(user_ids):
+            found.add(room_id)
+    return found

@@ -13,10 +13,10 @@ from common.errors import ParleyError
 from common.protocol.types import Mention, Message
 from desktop.net.tasks import TaskOwner
 from desktop.services.core import Core
-from desktop.services.pages import FIRST_PAGE, first_page
+from desktop.services.pages import FIRST_PAGE, around, first_page, seq_of
 from desktop.services.render import Renderer
 from desktop.services.state import MessageItem, SendState, TimelineItem
-from desktop.storage.cache import START, Applied, Page, Row, read_after, read_around, read_before, read_tail
+from desktop.storage.cache import START, Applied, Page, Row, read_after, read_before, read_tail
 from desktop.storage.outbox import Draft
 from desktop.storage.worker import StorageError
 
@@ -47,7 +47,7 @@ class TimelineService(QObject):
         self._drafts: list[Draft] = []
         self._items: list[TimelineItem] = []
         self._tasks = TaskOwner(f"timeline {room_id[:8]}")
-        self._busy = False
+        self._busy = self._stale = False
         self._meanwhile: list[Row] = []
         self._follows = False
         self._at_start = False
@@ -97,18 +97,13 @@ class TimelineService(QObject):
             self._start(self._newer())
 
     async def jump(self, seq: int) -> int | None:
-        index = self._index(seq)
-        if index is not None:
+        if (index := self._index(seq)) is not None:
             return index
-        core, room_id = self._core, self._room_id
-
-        async def read() -> Page | None:
-            return await core.read(lambda db: read_around(db, room_id, seq, before=100, after=100))
-
-        page = await read()
+        job = around(self._room_id, seq)
+        page = await self._core.read(job)
         if page is None:
             await self._fetch(around=seq)
-            page = await read()
+            page = await self._core.read(job)
         if page is None or all(row.seq != seq for row in page.rows):
             return None
         self._show(page)
@@ -143,7 +138,7 @@ class TimelineService(QObject):
         self._core.sender.discard(self._room_id, key)
 
     def mark_read(self, seq: int) -> None:
-        at = bisect_left(self._rows, seq + 1, key=_seq)
+        at = bisect_left(self._rows, seq + 1, key=seq_of)
         seen = next((row for row in reversed(self._rows[:at]) if isinstance(row, Message)), None)
         self._core.mark_read(self._room_id, seq, None if seen is None else seen.msg_no)
 
@@ -179,6 +174,13 @@ class TimelineService(QObject):
         elif new:
             self.ends_changed.emit()
         self.refresh_drafts()
+
+    def start_anew(self) -> None:
+        """The server has another history: what is shown is not in it, nor what is just being read."""
+        self._rows, self._items, self._drafts, self._opened = [], [], [], False
+        self.reset.emit()
+        self._stale = self._busy
+        self._start(self._open())
 
     def on_online(self) -> None:
         """The connection is back: what could not be loaded is tried again."""
@@ -251,6 +253,8 @@ class TimelineService(QObject):
             if self._loading:
                 self._loading = False
                 self.ends_changed.emit()
+        if self._stale:
+            self.start_anew()
 
     async def _open(self) -> None:
         room = self._core.rooms.get(self._room_id)
@@ -384,7 +388,7 @@ class TimelineService(QObject):
             self.updated.emit(index)
 
     def _index(self, seq: int) -> int | None:
-        index = bisect_left(self._rows, seq, key=_seq)
+        index = bisect_left(self._rows, seq, key=seq_of)
         return index if index < len(self._rows) and self._rows[index].seq == seq else None
 
     def _item(self, row: Row) -> TimelineItem:
@@ -394,7 +398,3 @@ class TimelineService(QObject):
         index = None if draft.reply_to is None else self._index(draft.reply_to)
         quoted = None if index is None else self._rows[index]
         return self._renderer.draft(draft, quoted if isinstance(quoted, Message) else None)
-
-
-def _seq(row: Row) -> int:
-    return row.seq

@@ -24,6 +24,7 @@ _BY_CODE: Final[dict[Code, str]] = {
     Code.NOT_FOUND: "This is gone, or you are no member any more.",
     Code.GONE: "The message was deleted meanwhile.",
     Code.FORBIDDEN: "You have no right to do this here.",
+    Code.MOVED: "The server has moved. Wait until it is found at its new address.",
     Code.RATE_LIMITED: "That was too fast. Wait a moment and try again.",
     Code.STORAGE_FULL: "The server's disk is full. Ask whoever runs it.",
     Code.UNAVAILABLE: "You are offline. Try again when the connection is back.",

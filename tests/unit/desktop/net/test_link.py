@@ -52,10 +52,13 @@ class Bench:
         self.fresh: list[bool] = []
         self.phases: list[Phase] = []
         self.pushes: list[Push] = []
+        self.followed = 0
+        self.lost: list[NetError] = []
         self.link = Link(
             connect=self.connect,
             token=self.token,
             listener=self,
+            follow=self.follow,
             backoff=Backoff(draw=lambda: 0.0),
         )
 
@@ -68,6 +71,11 @@ class Bench:
     async def token(self, fresh: bool) -> AccessToken:
         self.fresh.append(fresh)
         return AccessToken("token", asyncio.get_running_loop().time() + 1e6)
+
+    async def follow(self) -> None:
+        self.followed += 1
+        if self.lost:
+            raise self.lost.pop(0)
 
     def on_pushes(self, batch: list[Push]) -> None:
         self.pushes += batch
@@ -191,3 +199,16 @@ async def test_unreadable_lines_are_passed_over(bench: Bench) -> None:
     transport.push(pushes.ServerClosing(1))
     await until(lambda: len(bench.pushes) == 3)
     assert bench.link.phase is Phase.ONLINE
+
+
+async def test_a_server_that_moved_is_followed(bench: Bench) -> None:
+    transport = await bench.online()
+    transport.drop(CloseCode.MOVED)
+    await bench.online(2)
+    assert bench.followed == 1
+    # The same where a call says it, and again while the new address can't be reached.
+    bench.problems = [NetError("moved", code=Code.MOVED), NetError("moved", code=Code.MOVED)]
+    bench.lost = [UnreachableError("nobody there")]
+    bench.transports[-1].drop(1006)
+    await bench.online(3)
+    assert bench.followed == 3

@@ -134,6 +134,7 @@ def test_the_token_is_renewed_once_before_it_ends() -> None:
         (CloseCode.SLOW_CONSUMER, Ending.AGAIN),
         (CloseCode.REPLACED, Ending.REPLACED),
         (CloseCode.RESTART, Ending.AGAIN),
+        (CloseCode.MOVED, Ending.MOVED),
     ],
 )
 def test_what_close_codes_mean(code: int, ending: Ending) -> None:

@@ -16,7 +16,6 @@ import asyncio
 import random
 import statistics
 import sys
-import time
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -46,7 +45,7 @@ async def talk(url: str, *, people: int, pause_s: float, patience_s: float, chan
         while True:
             match await asyncio.to_thread(sys.stdin.readline):
                 case "back\n":
-                    times = await talking.back(time.monotonic(), timeout_s=patience_s)
+                    times = await talking.back(timeout_s=patience_s)
                     _say(back_median_s=round(statistics.median(times), 2), back_max_s=round(times[-1], 2))
                 case "end\n":
                     _say(**await _end(talking, patience_s))

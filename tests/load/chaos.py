@@ -75,7 +75,7 @@ async def chaos(
         TimeoutError: somebody did not get through again.
     """
     async with village(place.house.urls, people=plan.people, pause_s=plan.pause_s, chance=chance) as people:
-        await people.back(time.monotonic(), timeout_s=plan.patience_s)
+        await people.back(timeout_s=plan.patience_s)
         for fault in faults:
             await asyncio.sleep(chance.uniform(*plan.before_s))
             yield await _broken(place, fault, people, plan, chance)
@@ -114,7 +114,7 @@ async def _broken(
     await asyncio.gather(*(asyncio.to_thread(up) for up in ups))
     back = time.monotonic()
     try:
-        times = await people.back(back, timeout_s=plan.patience_s)
+        times = await people.back(timeout_s=plan.patience_s)
     except TimeoutError as late:
         raise TimeoutError(f"{fault}: {late}") from late
     ended = place.house.ended()

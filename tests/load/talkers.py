@@ -73,9 +73,9 @@ class Talker:
         self.user = user
         self.rooms = rooms
         self.journal = Journal()
-        self.acknowledged_at = 0.0
-        """Monotonic seconds of the last acknowledgement, and of the last message of somebody else."""
-        self.received_at = 0.0
+        self.acknowledged_at: float | None = None
+        """Monotonic seconds of the first acknowledgement since ``mark``; of others' first message below."""
+        self.received_at: float | None = None
         self._urls = urls
         self._pause_s = pause_s
         self._chance = chance
@@ -98,9 +98,17 @@ class Talker:
         """Everything up to this ``seq`` was received."""
         return self._cursors.get(room_id, 0)
 
-    def speak(self) -> None:
-        """Say something at once, if nothing waits already."""
+    def mark(self) -> None:
+        """From now on; and say something at once, if nothing waits already."""
+        self.acknowledged_at = self.received_at = None
         self._now.set()
+
+    @property
+    def back_at(self) -> float | None:
+        """When both had happened."""
+        if self.acknowledged_at is None or self.received_at is None:
+            return None
+        return max(self.acknowledged_at, self.received_at)
 
     def hush(self) -> None:
         """Nothing new; what waits goes on being sent."""
@@ -230,7 +238,7 @@ class Talker:
         key = push.message.client_msg_id
         if push.message.author_id == self.user.user_id:
             self._acknowledged(key, push.seq)
-        else:
+        elif self.received_at is None:
             self.received_at = time.monotonic()
         self._event(push.room_id, push.seq, key)
 
@@ -240,7 +248,7 @@ class Talker:
             journal.wrong.append(f"{key} was acknowledged as {before} and as {seq}")
         if key in self._outbox:
             self._outbox.remove(key)
-            self.acknowledged_at = time.monotonic()
+            self.acknowledged_at = self.acknowledged_at or time.monotonic()
             if not self._outbox:
                 self._answered.set()
 

@@ -32,20 +32,17 @@ class Village:
         self.rooms = rooms
         self._url = url
 
-    async def back(self, since: float, *, timeout_s: float) -> list[float]:
-        """Seconds from ``since`` (monotonic) until each had one message acknowledged and one received.
+    async def back(self, *, timeout_s: float) -> list[float]:
+        """Seconds from now until each had one message acknowledged and one received, the quickest first.
 
         Raises:
             TimeoutError: somebody had not; it names who.
         """
+        since = time.monotonic()
         for talker in self.talkers:
-            talker.speak()
-        await self._until(
-            lambda talker: min(talker.acknowledged_at, talker.received_at) < since,
-            timeout_s,
-            "did not get through again",
-        )
-        return sorted(max(one.acknowledged_at, one.received_at) - since for one in self.talkers)
+            talker.mark()
+        await self._until(lambda talker: talker.back_at is None, timeout_s, "did not get through again")
+        return sorted((talker.back_at or since) - since for talker in self.talkers)
 
     async def quiet(self, *, timeout_s: float) -> None:
         """Until every outbox is empty, and everybody has received all that is stored.

@@ -244,6 +244,8 @@ class Socket(asyncio.Protocol):
         for future in (self._opened, self._ready, *self._synced.values()):
             if future is not None and not future.done():
                 future.set_exception(problem)
+                # Where nobody waits for it yet, somebody else has been told.
+                future.exception()
         if self.on_error is not None and self._closed != "by the load tool":
             self.on_error(reason)
 

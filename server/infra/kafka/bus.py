@@ -171,7 +171,8 @@ class KafkaBus:
                     if value is None:
                         value = encoded[id(payload)] = self._encode(payload)
                     sent.append(await producer.send(name, value, partition=number % count))
-        except (KafkaError, TimeoutError) as problem:
+        except (KafkaError, TimeoutError, AssertionError) as problem:
+            # aiokafka asserts that the partition exists: not where the topic was made anew with fewer.
             raise self._refused(name, problem) from problem
 
         async def held() -> None:
@@ -188,8 +189,6 @@ class KafkaBus:
     def _refused(self, name: str, problem: Exception) -> BusUnavailableError:
         self._refusals += 1
         self._telemetry.failed(Dependency.KAFKA)
-        # A topic that is made anew may have another number of partitions.
-        self._counts.pop(name, None)
         log.warning("bus_refused", topic=name, reason=repr(problem))
         if isinstance(problem, _MISCOUNTED):
             self._miscounted = True
@@ -315,11 +314,13 @@ class KafkaBus:
         producer = self._producer
         if producer is None:
             return
-        cluster, missing = await look_up(producer, self._topics)
+        cluster, there = await look_up(producer, self._topics)
+        missing = self._topics - set(there)
+        # A topic that somebody made anew may have another number of partitions.
+        self._counts = there
         made = await make_topics(self._servers, missing, self._layout) if missing else set()
         if made:
             log.warning("bus_topics_made_again", topics=sorted(made))
-            self._counts.clear()
         if self._refusals >= _REFUSALS_MAX or self._miscounted or cluster != self._cluster:
             await self._replace_producer(cluster)
         took = [await consumer.look() for consumer in self._consumers]

@@ -11,6 +11,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
+from common.errors import ParleyError
 from server.kernel.bus import Handler
 from server.kernel.telemetry import Dependency, Telemetry
 
@@ -19,7 +20,8 @@ log: Final = structlog.get_logger(__name__)
 _POLL_MS: Final = 200
 _COMMIT_EVERY_S: Final = 0.25
 """A commit costs some 10 ms: never one a message, and never on the path of a delivery."""
-_BACK_OFF_MAX_S: Final = 5.0
+_BACK_OFF_MAX_S: Final = 2.0
+"""What failed because something was away goes on so soon after it is back."""
 _SESSION_MS: Final = 6_000
 _HEARTBEAT_MS: Final = 2_000
 _FETCH_WAIT_MS: Final = 500
@@ -189,10 +191,10 @@ class Consumer:
         while payloads:
             try:
                 await self._handler(payloads)
-            except Exception:
+            except Exception as problem:  # noqa: BLE001 - logged; the batch comes again, whatever it was
                 attempt += 1
                 delay_s = min(self._back_off_s * 2 ** min(attempt - 1, 16), _BACK_OFF_MAX_S)
-                log.exception("bus_batch_failed", consumer=self.name, records=len(payloads), attempt=attempt)
+                self._report(problem, len(payloads), attempt)
                 try:
                     async with asyncio.timeout(delay_s):
                         await self._ending.wait()
@@ -202,6 +204,17 @@ class Consumer:
             else:
                 return True
         return True
+
+    def _report(self, problem: Exception, records: int, attempt: int) -> None:
+        """What is away is no bug, and says so in a line."""
+        if isinstance(problem, ParleyError):
+            reason = problem.message
+            log.warning(
+                "bus_batch_waits", consumer=self.name, records=records, attempt=attempt, reason=reason
+            )
+        else:
+            fields = {"consumer": self.name, "records": records, "attempt": attempt}
+            log.error("bus_batch_failed", exc_info=problem, **fields)
 
 
 class GroupConsumer(Consumer, ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types

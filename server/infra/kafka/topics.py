@@ -61,8 +61,10 @@ async def make_topics(servers: str, names: Iterable[str], layout: Layout) -> set
         await admin.close()
 
 
-async def look_up(producer: AIOKafkaProducer, names: Collection[str]) -> tuple[str, set[str]]:
-    """The id of the cluster, and which of the topics it does not have; one small request.
+async def look_up(producer: AIOKafkaProducer, names: Collection[str]) -> tuple[str, dict[str, int]]:
+    """The id of the cluster, and how many partitions it has of each of the topics that it has.
+
+    One small request, on the producer's connection.
 
     Raises:
         KafkaError: the cluster does not answer.
@@ -71,8 +73,8 @@ async def look_up(producer: AIOKafkaProducer, names: Collection[str]) -> tuple[s
     # The default would have a broker with `auto.create.topics.enable` make them, with its own partitions.
     request = MetadataRequest(sorted(names), allow_auto_topic_creation=False)
     answer = (await client.send(client.get_random_node(), request)).to_object()
-    there = {topic["topic"] for topic in answer["topics"] if not topic["error_code"]}
-    return answer.get("cluster_id") or "", set(names) - there
+    topics = {t["topic"]: len(t["partitions"]) for t in answer["topics"] if not t["error_code"]}
+    return answer.get("cluster_id") or "", topics
 
 
 def _refused(answer: Any) -> set[str]:  # noqa: ANN401 - aiokafka's response

@@ -34,6 +34,8 @@ def port_error(error: BaseException) -> BaseException:
     if isinstance(error, pg.DiskFullError):
         return StorageFullError()
     if isinstance(error, pg.IntegrityConstraintViolationError):
+        # "Failing row contains (...)": what somebody wrote would stand in the log.
+        error.detail = None
         return IntegrityError(str(error))
     if isinstance(error, (*_AWAY, *AGAIN)):
         return DatabaseUnavailableError()

@@ -1,36 +1,31 @@
+"""What asyncpg says, in the words of the port."""
+
 from __future__ import annotations
 
-import asyncpg
+from pathlib import Path
+from traceback import format_exception
+
 import pytest
-from asyncpg import exceptions as pg
 
-from server.infra.postgres.errors import port_error
-from server.kernel.database import DatabaseUnavailableError, IntegrityError, StorageFullError
-
-
-@pytest.mark.parametrize(
-    ("said", "kind"),
-    [
-        (
-            pg.AdminShutdownError("terminating connection due to administrator command"),
-            DatabaseUnavailableError,
-        ),
-        # asyncpg's own word for a statement right after that message, before the socket is closed.
-        (
-            asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress"),
-            DatabaseUnavailableError,
-        ),
-        (ConnectionResetError(), DatabaseUnavailableError),
-        (pg.DeadlockDetectedError("deadlock detected"), DatabaseUnavailableError),
-        (pg.UniqueViolationError("duplicate key"), IntegrityError),
-        (pg.DiskFullError("no space left"), StorageFullError),
-    ],
-)
-def test_what_the_database_says_in_words_of_the_port(said: Exception, kind: type[Exception]) -> None:
-    assert type(port_error(said)) is kind
+from server.infra.postgres.database import PostgresDatabase
+from server.kernel.database import IntegrityError, Tx
+from tests.support.stores import postgres_url
 
 
-def test_a_mistake_in_the_sql_stays_a_bug() -> None:
-    mistake = pg.UndefinedColumnError("there is no such column")
+async def test_a_refused_row_is_not_quoted(tmp_path: Path) -> None:
+    # By its name: the line that uses it is in the traceback.
+    secret = "a secret text"
 
-    assert port_error(mistake) is mistake
+    async def body(tx: Tx) -> None:
+        await tx.execute("INSERT INTO meta (key, value) VALUES ($1, $2)", secret, None)
+
+    database = PostgresDatabase(await postgres_url(tmp_path))
+    await database.start()
+    try:
+        with pytest.raises(IntegrityError) as refused:
+            await database.write(body)
+    finally:
+        await database.stop()
+    said = "".join(format_exception(refused.value))
+    assert "not-null" in said
+    assert secret not in said

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QApplication
 
 from desktop.bootstrap import Desktop
 from desktop.services.state import MessageItem, SendState
+from desktop.ui.theme import THEME_SETTING, Theme, dress
 from desktop.views.page.page import AccountPage
 from desktop.widgets.toast import Toast
 from tests.support.wait import until
@@ -26,7 +27,7 @@ from tests.support.wait import until
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "screenshots"
 _PATIENCE_S: Final = 30.0
 _SAID: Final = (
-    "Build 41 passes on all three systems. Release notes are in the shared folder.",
+    "Build 41 passes on **all three** systems. Release notes are in the shared folder.",
     "Can someone check the Windows installer once more?",
 )
 _ANSWER: Final = "On it. Clean virtual machine, no admin rights."
@@ -45,6 +46,7 @@ def main() -> int:
 
 async def _story(folder: Path) -> None:
     mira = Desktop(folder / "mira", bind="127.0.0.1", port=0)
+    mira._profile.set_setting(THEME_SETTING, Theme.LIGHT)
     window = mira.show()
     await mira.run()
     await _picture(mira, "start-light", 900, 620)
@@ -74,15 +76,25 @@ async def _story(folder: Path) -> None:
     assert asked is not None
     await theirs.react(asked, "👍", on=True)
     view.timeline.send(_ANSWER, reply_to=asked)
-    await until(lambda: _messages(chat)[-1].state is not SendState.WAITING, timeout_s=_PATIENCE_S)
+    await until(lambda: _messages(chat)[-1].state is SendState.DELIVERED, timeout_s=_PATIENCE_S)
     await until(lambda: _messages(chat)[1].reactions, timeout_s=_PATIENCE_S)
     window.resize(1280, 800)
     chat.toggle_details()
     await until(lambda: chat.details is not None and chat.details.members.entries, timeout_s=_PATIENCE_S)
     await _picture(mira, "wide-light", 1280, 800)
+    _wear(mira, Theme.DARK)
+    await _picture(mira, "wide-dark", 1280, 800)
+    _wear(mira, Theme.LIGHT)
     await _picture(mira, "narrow-light", 400, 760)
     await dario.close()
     await mira.close()
+
+
+def _wear(desktop: Desktop, theme: Theme) -> None:
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    desktop._profile.set_setting(THEME_SETTING, theme)
+    dress(app, desktop._profile)
 
 
 def _messages(chat: AccountPage) -> list[MessageItem]:

@@ -10,17 +10,21 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from PySide6.QtWidgets import QLabel
 
 from common.errors import Code, ParleyError
 from desktop.bootstrap import Desktop
 from desktop.services.state import Link, SendState
 from desktop.views.conversation.view import ConversationView
+from desktop.views.panes import MIN_HEIGHT, MIN_WIDTH
+from desktop.views.settings.signout import SignOutSection
 from server.chat.service import commit as commit_service
 from tests.e2e.conftest import Drive
 from tests.e2e.windows import (
     PATIENCE_S,
     conversation,
     host,
+    join,
     messages,
     open_chat,
     press_host,
@@ -29,6 +33,7 @@ from tests.e2e.windows import (
     window_of,
     write,
 )
+from tests.support.fit import misfits
 from tests.support.wait import until
 
 
@@ -195,5 +200,40 @@ def test_a_refused_message_says_why(tmp_path: Path, drive: Drive, monkeypatch: p
         await until(lambda: messages(view)[-1].seq, timeout_s=PATIENCE_S)
         await until(lambda: not view.problem.text(), timeout_s=PATIENCE_S)
         await mira.close()
+
+    drive(story)
+
+
+def test_another_server_at_the_address_is_a_hard_stop_with_a_way_out(tmp_path: Path, drive: Drive) -> None:
+    async def story() -> None:
+        mira = await host(tmp_path / "mira")
+        address = mira.host.state.addresses[0]
+        dario = await join(tmp_path / "dario", address)
+        await mira.close()
+        eve = Desktop(tmp_path / "eve", bind="127.0.0.1", port=int(address.rsplit(":", 1)[1]))
+        eve.show()
+        await eve.run()
+        press_host(eve)
+        await signed_in(eve)
+        window = window_of(dario)
+        window.resize(MIN_WIDTH, MIN_HEIGHT)
+        account, stop = open_chat(dario).account, open_chat(dario).stop
+        account.try_now()
+        await until(lambda: account.link.link is Link.KEY_CHANGED, timeout_s=PATIENCE_S)
+        await until(stop.isVisible, timeout_s=PATIENCE_S)
+        assert stop.accessibleName() == "This is not the server you know"
+        shown = [part.text() for part in stop.findChildren(QLabel) if part.isVisible() and part.text()]
+        assert not [words for words in shown if "invite" in words]
+        assert stop.leave.isVisible()
+        assert misfits(window) == []
+        stop.leave.click()
+        assert window.panel is not None
+        section = window.panel.findChild(SignOutSection)
+        assert section is not None
+        section.go.click()
+        await until(lambda: window.chat is None, timeout_s=PATIENCE_S)
+        assert [one.name for one in await eve.accounts.items[0].people()] == ["Mira Rossi"]
+        await dario.close()
+        await eve.close()
 
     drive(story)

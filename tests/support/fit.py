@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from PySide6.QtCore import QPoint, QTranslator
-from PySide6.QtWidgets import QLabel, QPushButton, QScrollArea, QWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QScrollArea, QSplitterHandle, QWidget
 
 from desktop.views.kit import Elided
 
@@ -14,7 +14,9 @@ _SLACK = 1
 
 def misfits(window: QWidget) -> list[str]:
     """One line each; empty where everything is inside and whole."""
-    parts = [part for part in window.findChildren(QWidget) if part.isVisible()]
+    # The handles of a splitter reach over its edges, to be caught by the mouse.
+    shown = (part for part in window.findChildren(QWidget) if part.isVisible())
+    parts = [part for part in shown if not isinstance(part, QSplitterHandle)]
     return [line for part in parts for line in _of(part, window)]
 
 

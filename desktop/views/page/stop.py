@@ -14,7 +14,9 @@ from desktop.ui.i18n import tr
 from desktop.views.context import Context
 from desktop.views.forms import Field, Form, button
 from desktop.views.kit import IconLabel, plain_label
+from desktop.views.overlay import Panel
 from desktop.views.page.bar import stopped
+from desktop.views.settings.signout import SignOutSection
 
 _WIDTH: Final = 402
 
@@ -53,7 +55,7 @@ def words_of(link: Link) -> Words:
         return Words(
             icon="refresh-cw",
             title=tr("The server and this program do not fit together"),
-            meaning=tr("Your messages stay readable here, and what waits is sent after the update."),
+            meaning=tr("Your messages stay on this computer, and what waits is sent after the update."),
         )
     return Words(
         icon="monitor",
@@ -81,11 +83,16 @@ class StopScreen(QWidget):
         self.sign_in.clicked.connect(self._sign_in)
         self.again: QPushButton = button(tr("Try again"))
         self.again.clicked.connect(account.try_now)
+        # In a narrow window no menu leads there.
+        self.leave = button(tr("Sign out here…"), "danger")
+        self.leave.clicked.connect(
+            lambda: context.shell.show_panel(Panel(tr("Sign out"), SignOutSection(context, account)))
+        )
         column = QWidget()
         column.setMaximumWidth(_WIDTH)
         inner = QVBoxLayout(column)
         inner.setSpacing(12)
-        for part in (self._icon, self._title, self._reason, self._meaning, self.form, self.again):
+        for part in (self._icon, self._title, self._reason, self._meaning, self.form, self.again, self.leave):
             inner.addWidget(part)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(20, 20, 20, 20)
@@ -115,9 +122,12 @@ class StopScreen(QWidget):
         self._title.setText(words.title)
         self._meaning.setText(words.meaning)
         self._reason.setText(state.reason)
-        self._reason.setVisible(bool(state.reason))
+        # Of another key there is no more to say than what it means.
+        self._reason.setVisible(bool(state.reason) and state.link is not Link.KEY_CHANGED)
+        self.leave.setVisible(state.link in {Link.KEY_CHANGED, Link.SIGNED_OUT})
         self.form.setVisible(state.link is Link.SIGNED_OUT)
         self.again.setVisible(state.link in {Link.VERSION, Link.REPLACED})
         self.setAccessibleName(words.title)
-        self.setFocusProxy(self.password if state.link is Link.SIGNED_OUT else self.again)
+        keyboard = {Link.SIGNED_OUT: self.password, Link.KEY_CHANGED: self.leave}
+        self.setFocusProxy(keyboard.get(state.link, self.again))
         self._title.setAlignment(Qt.AlignmentFlag.AlignLeading)

@@ -109,10 +109,16 @@ class EmbeddedServer:
 
     async def _serve(self) -> None:
         # Litestar takes most of a second to import: here, beside the window and not before it.
+        import structlog
+
+        from server import logs
         from server.bootstrap import Server
-        from server.settings import Settings
+        from server.settings import LogLevel, Settings
 
         settings = self._settings
+        if not structlog.is_configured():
+            # The program around it has no log of its own: what somebody has to know goes to its terminal.
+            logs.configure(level=LogLevel.WARNING)
         server = Server(
             Settings(data=settings.data, host=settings.host, port=settings.port, name=settings.name)
         )

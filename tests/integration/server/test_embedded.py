@@ -68,7 +68,7 @@ from server.embedded import EmbeddedServer, EmbeddedSettings
 server = EmbeddedServer(EmbeddedSettings(data=Path(sys.argv[1]), host="127.0.0.1", port=0, name="Ship"))
 server.start().result(30)
 server.stop().result(30)
-print([name for name in ("asyncpg", "aiokafka", "redis", "opentelemetry") if name in sys.modules])
+print([name for name in ("asyncpg", "aiokafka", "redis", "server.infra.otel") if name in sys.modules])
 """
 
 

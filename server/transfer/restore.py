@@ -14,9 +14,9 @@ from server.infra.crypto.keyfiles import put_key
 from server.infra.durable import rename_durably
 from server.infra.folder_blobs import FolderBlobs
 from server.infra.folder_lock import FolderLock
-from server.infra.sqlite.database import SqliteDatabase
+from server.infra.sqlite.database import BUILT, SqliteDatabase
 from server.kernel.database import DamagedDatabaseError, IntegrityError, Tx
-from server.kernel.meta import renew_history_epoch
+from server.kernel.meta import INCOMPLETE, renew_history_epoch, set_fact
 from server.settings import BLOBS_FOLDER, DATABASE_FILE, Settings
 from server.stores import choose_database
 from server.transfer.archive import Manifest, Reader
@@ -25,7 +25,8 @@ from server.transfer.places import STATEMENT_TIMEOUT_S, TransferError, check_ide
 from server.transfer.progress import Progress
 from server.transfer.rows import BLOBS, Carried, Summary, any_rows, empty
 
-_BUILT: Final = f"{DATABASE_FILE}.restoring"
+_BUILT: Final = f"{DATABASE_FILE}{BUILT}"
+_UNFINISHED: Final = "a restore into this database has not ended: run parley-server restore again"
 _LOGS: Final = ("-wal", "-shm")
 
 
@@ -45,7 +46,8 @@ def verify(file: Path) -> Manifest:
 async def restore(settings: Settings, file: Path, *, replace: bool = False) -> Manifest:
     """Make these data what the backup says; the history's epoch is new, so that clients drop their caches.
 
-    A crash leaves what was there before. No server may run on them.
+    A crash leaves what was there before; where nothing was, no server starts until it is run again. No
+    server may run on them.
 
     Raises:
         ArchiveError: the file can't be restored; nothing was changed.
@@ -54,17 +56,15 @@ async def restore(settings: Settings, file: Path, *, replace: bool = False) -> M
     """
     manifest = verify(file)
     has_key = check_identity(settings.identity_path, manifest.server_id)
-    if not has_key:
-        # First: data without their key would make the next start invent another.
-        with Reader(file) as reader:
-            _put_identity(settings.identity_path, reader.identity(), manifest.server_id)
+    with Reader(file) as reader:
+        pem = None if has_key else reader.identity()
     try:
         async with _of_today(file, settings) as today:
             with Reader(today) as reader:
                 if settings.standalone:
-                    await _into_database(settings, reader, replace=replace)
+                    await _into_database(settings, reader, pem, replace=replace)
                 else:
-                    await _into_folder(settings, reader, replace=replace)
+                    await _into_folder(settings, reader, pem, replace=replace)
     except IntegrityError as problem:
         raise TransferError(f"{file} contradicts itself; nothing was changed: {problem}") from problem
     return manifest
@@ -93,17 +93,21 @@ async def _of_today(file: Path, settings: Settings) -> AsyncIterator[Path]:
             yield upgraded
 
 
-async def _into_database(settings: Settings, reader: Reader, *, replace: bool) -> None:
+async def _into_database(settings: Settings, reader: Reader, pem: bytes | None, *, replace: bool) -> None:
     database = choose_database(settings, migrate=True, statement_timeout_s=STATEMENT_TIMEOUT_S)
     async with started(database):
-        if not replace and await database.read(any_rows):
-            raise TransferError("the database is not empty: --replace deletes what is in it")
+        if await database.read(any_rows):
+            if not replace:
+                raise TransferError("the database is not empty: --replace deletes what is in it")
+        else:
+            await database.write(set_fact, INCOMPLETE, _UNFINISHED)
+        _put_identity(settings.identity_path, pem)
         with Progress("restore", _total(reader.manifest)) as progress:
             # All in one transaction: a crash leaves what was there before.
             await database.write(_replace, reader, reader.tables, progress)
 
 
-async def _into_folder(settings: Settings, reader: Reader, *, replace: bool) -> None:
+async def _into_folder(settings: Settings, reader: Reader, pem: bytes | None, *, replace: bool) -> None:
     path = settings.data / DATABASE_FILE
     lock = FolderLock(settings.data)
     lock.acquire()
@@ -114,6 +118,9 @@ async def _into_folder(settings: Settings, reader: Reader, *, replace: bool) -> 
             await _fold_log(path)
         built = settings.data / _BUILT
         _remove(built)
+        # Seen by whoever starts a server here: see ``SqliteDatabase``.
+        built.touch()
+        _put_identity(settings.identity_path, pem)
         tables = [table for table in reader.tables if table.name != BLOBS]
         with Progress("restore", _total(reader.manifest)) as progress:
             async with started(SqliteDatabase(built, lock=False)) as database:
@@ -178,11 +185,10 @@ async def _remove_other_blobs(settings: Settings, keys: set[str]) -> None:
             await blobs.delete(key)
 
 
-def _put_identity(path: Path, pem: bytes | None, server_id: str) -> None:
-    if pem is None:
-        return
-    put_key(path, pem)
-    check_identity(path, server_id)
+def _put_identity(path: Path, pem: bytes | None) -> None:
+    """Before the data: those without their key would make the next start invent another."""
+    if pem is not None:
+        put_key(path, pem)
 
 
 def _remove(path: Path) -> None:

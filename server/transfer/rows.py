@@ -73,7 +73,7 @@ class Carried:
     def __init__(self, table: Table) -> None:
         self.name = table.name
         self.page_rows = BLOB_PAGE if table.name == BLOBS else PAGE
-        names = [column.name for column in table.columns]
+        self.columns = names = [column.name for column in table.columns]
         columns, key = ", ".join(names), ", ".join(table.key)
         marks = [f"${number}" for number in range(1, len(names) + 1)]
         after = ", ".join(marks[: len(table.key)])
@@ -168,8 +168,12 @@ async def empty(tx: Tx, all_tables: Sequence[Table] | None = None) -> None:
 
 
 async def any_rows(tx: Tx) -> bool:
-    """Whether there is anything at all."""
+    """Whether there is anything at all, but for what is about this one copy of the data."""
+    if any(not is_local(row[0]) for row in await tx.fetch("SELECT key FROM meta")):
+        return True
     for table in tables():
+        if table.name == META:
+            continue
         if await tx.fetch_one(f"SELECT 1 FROM {table.name} LIMIT 1") is not None:
             return True
     return False

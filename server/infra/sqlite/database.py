@@ -18,6 +18,8 @@ from server.kernel.database import DatabaseUnavailableError, DatabaseUsage, Tx
 P = ParamSpec("P")
 T = TypeVar("T")
 
+BUILT: Final = ".restoring"
+"""Behind the name of a file: one that is being filled from a backup, and takes the name when it is whole."""
 _READERS: Final = 2
 _CLOSE_TIMEOUT_S: Final = 30.0
 _SWITCH_INTERVAL_S: Final = 0.0001
@@ -68,7 +70,8 @@ class SqliteDatabase:
         Raises:
             DamagedDatabaseError: names the file, and the copy that was made of it.
             DatabaseUnavailableError: in words for people: folder in use (``FolderInUseError``) or not
-                writable (``FolderNotWritableError``), a file that can't be opened or is newer.
+                writable (``FolderNotWritableError``), a file that can't be opened or is newer, a restore
+                that has not ended.
             SchemaBehindError: something is missing in it, and ``migrate`` is off.
         """
         if self._lock is not None:
@@ -76,6 +79,7 @@ class SqliteDatabase:
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_INTERVAL_S))
         self._writes, self._reads = queue.SimpleQueue(), queue.SimpleQueue()
         try:
+            self._refuse_half()
             wal = self._path.with_name(f"{self._path.name}-wal")
             writer = WriteWorker(
                 "sqlite-writer",
@@ -94,6 +98,13 @@ class SqliteDatabase:
             await self._close()
             raise
         self._open = True
+
+    def _refuse_half(self) -> None:
+        """Or a restore that was cut off would look like a new and empty server."""
+        if not self._path.exists() and self._path.with_name(self._path.name + BUILT).exists():
+            raise DatabaseUnavailableError(
+                f"a restore into {self._path.parent} has not ended: run parley-server restore again"
+            )
 
     async def stop(self) -> None:
         """Finish what waits, close. Not started is fine."""

@@ -92,9 +92,13 @@ class Place:
     async def close(self) -> None:
         for desk in self.desks:
             await desk.close()
-        # A handshake that its client gave up ends a moment later at the server's side.
-        await until(lambda: not any("_accept" in repr(task.get_coro()) for task in asyncio.all_tasks()))
+        await handshakes_ended()
         await self.stop()
+
+
+async def handshakes_ended() -> None:
+    """One that its client gave up ends a moment later at the server's side: before a server is stopped."""
+    await until(lambda: not any("_accept" in repr(task.get_coro()) for task in asyncio.all_tasks()))
 
 
 @pytest.fixture(params=["plain", "tls"])

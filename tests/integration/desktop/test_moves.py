@@ -17,7 +17,7 @@ from server.bootstrap import Server
 from server.kernel.meta import MOVED_TO, set_fact
 from server.offline import opened
 from server.settings import Settings
-from tests.integration.desktop.conftest import PASSWORD, Desk, Place, messages, online
+from tests.integration.desktop.conftest import PASSWORD, Desk, Place, handshakes_ended, messages, online
 from tests.integration.desktop.stage import said
 from tests.support.wait import until
 
@@ -60,6 +60,7 @@ class Elsewhere:
         await self.place.start()
 
     async def close(self) -> None:
+        await handshakes_ended()
         for server in self._servers:
             await server.stop()
 
@@ -168,9 +169,8 @@ async def test_the_old_address_leads_a_newcomer_to_the_new_one(place: Place, els
     await online(account)
 
 
+@pytest.mark.parametrize("place", ["tls"], indirect=True)
 async def test_without_tls_nobody_takes_an_account_that_had_it(place: Place, elsewhere: Elsewhere) -> None:
-    if not elsewhere.tls:
-        pytest.skip("this place has no TLS to lose")
     desk = place.desk("ada")
     ada = await desk.join(place.url, "Ada")
     before = ada.record.address

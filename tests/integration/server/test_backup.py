@@ -21,8 +21,9 @@ from server.bootstrap import Server
 from server.infra import migrations
 from server.infra.crypto.identity import ServerIdentity
 from server.infra.sqlite.database import SqliteDatabase
-from server.kernel.database import Tx
-from server.kernel.meta import fact
+from server.kernel.database import DatabaseUnavailableError, Tx
+from server.kernel.failures import OperatorError
+from server.kernel.meta import check_whole, fact
 from server.offline import opened
 from server.settings import DATABASE_FILE, Settings
 from server.transfer.archive import ArchiveError, Manifest
@@ -317,6 +318,31 @@ async def test_a_restore_that_is_killed_leaves_the_old_or_the_new(
     assert sums(await backup(target, tmp_path / "found")) == (old if is_new else new)
     if not target.standalone:
         assert not list(target.data.glob("*.restoring*"))
+
+
+@pytest.mark.kills
+async def test_a_first_restore_that_is_killed_is_no_empty_server(
+    lived: Settings, target: Settings, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    seed = random.randrange(2**32)
+    request.node.add_report_section("call", "seed", str(seed))
+    chance = random.Random(seed)
+    new = sums(await backup(lived, tmp_path / "new", with_keys=True))
+    for _ in range(max(3, int(request.config.getoption("--kills")) // 8)):
+        ended = await asyncio.to_thread(crash, chance.randrange(1, 80), target, tmp_path / "new")
+        assert ended in {0, CRASHED}
+        if not target.identity_path.exists():
+            continue
+        try:
+            async with opened(target, create=True) as database:
+                await database.read(check_whole)
+        except (DatabaseUnavailableError, OperatorError) as refused:
+            assert "run parley-server restore again" in str(refused)  # noqa: PT017 - or it is whole
+        else:
+            assert sums(await backup(target, tmp_path / "found")) == new
+            break
+    assert await asyncio.to_thread(crash, 0, target, tmp_path / "new") == 0
+    assert sums(await backup(target, tmp_path / "found")) == new
 
 
 async def test_a_damaged_database_is_replaced(

@@ -143,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 )
                 return 2
             names = (options.faults or place.faults()) * options.rounds
-            plan = Plan(people=options.people, pause_s=options.pause)
+            plan = Plan(people=options.people, pause_s=options.pause, patience_s=options.patience)
             try:
                 with asyncio.Runner(loop_factory=_fast_loop()) as runner:
                     runner.run(_report(place, names, plan, random.Random(seed)))
@@ -176,6 +176,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--people", type=int, default=_USUAL.people)
     parser.add_argument("--pause", type=float, default=_USUAL.pause_s, help="seconds one thinks, on average")
+    parser.add_argument(
+        "--patience", type=float, default=_USUAL.patience_s, help="seconds until all must be back"
+    )
     parser.add_argument("--rounds", type=int, default=1, help="how often all of it")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--logs", help="a folder for what the processes say, to be kept")

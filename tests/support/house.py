@@ -14,7 +14,8 @@ from tests.support.crash import Child
 from tests.support.daemons import free_port
 from tests.support.serving import OFF, serve
 
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 180.0
+"""For a machine that does much else."""
 _AGAIN_S: Final = 0.2
 UNBOUND: Final[Mapping[str, str]] = {
     **OFF,
@@ -86,6 +87,7 @@ class House:
                     port=port,
                     environment=self._environment,
                     errors=self.log(name),
+                    patience_s=timeout_s,
                 )
             except EOFError as ended:
                 if time.monotonic() > deadline:

@@ -84,6 +84,7 @@ class KafkaBus:
         """All that was subscribed to or published on, with the prefix."""
         self._consumers: list[Consumer] = []
         self._counts: dict[str, int] = {}
+        self._counting = asyncio.Lock()
         self._tell_loss: list[Callable[[], None]] = []
         self._tasks = TaskOwner("kafka_bus")
         self._producer: AIOKafkaProducer | None = None
@@ -275,11 +276,14 @@ class KafkaBus:
 
     async def _count(self, producer: AIOKafkaProducer, name: str) -> int:
         """Partitions of a topic: of the cluster's own, whatever this process would have made."""
-        count = self._counts.get(name)
-        if count is None:
-            self._topics.add(name)
-            await make_topics(self._servers, [name], self._layout)
-            count = self._counts[name] = len(await producer.partitions_for(name))
+        if (count := self._counts.get(name)) is not None:
+            return count
+        # One asks for all: each would connect a client of its own.
+        async with self._counting:
+            if (count := self._counts.get(name)) is None:
+                self._topics.add(name)
+                await make_topics(self._servers, [name], self._layout)
+                count = self._counts[name] = len(await producer.partitions_for(name))
         return count
 
     async def _new_producer(self) -> AIOKafkaProducer:

@@ -25,6 +25,9 @@ _BACK_OFF_MAX_S: Final = 2.0
 _SESSION_MS: Final = 6_000
 _HEARTBEAT_MS: Final = 2_000
 _FETCH_WAIT_MS: Final = 500
+_BATCH_BYTES: Final = 512 * 1024
+"""Of one key in a batch at most: what is made of it is one record again, which may have 1 MiB, and is larger
+by authors, times and quotes."""
 _METADATA_MS: Final = 5_000
 """So soon a topic that was made again is found; the default is five minutes."""
 _LOOK_TIMEOUT_S: Final = 3.0
@@ -249,6 +252,7 @@ class GroupConsumer(Consumer, ConsumerRebalanceListener):  # type: ignore[misc] 
             heartbeat_interval_ms=_HEARTBEAT_MS,
             fetch_max_wait_ms=_FETCH_WAIT_MS,
             metadata_max_age_ms=_METADATA_MS,
+            max_partition_fetch_bytes=_BATCH_BYTES,
         )
         client.subscribe([self.topic], listener=self)
         await _started(client)

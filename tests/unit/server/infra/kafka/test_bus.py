@@ -150,3 +150,32 @@ async def test_a_producer_through_which_nothing_goes_is_replaced(
     monkeypatch.setattr(broken, "send", never)
     await published(bus, 2)
     assert bus._producer is not broken
+
+
+class Letter(msgspec.Struct, frozen=True):
+    text: str
+
+
+LETTERS: Final = Topic("test.letters", Letter)
+
+
+async def test_a_batch_leaves_room_for_what_is_made_of_it(quiet_kafka: None) -> None:
+    size, batches = 3_700, list[int]()
+
+    async def take(letters: Sequence[Letter]) -> None:
+        batches.append(sum(len(letter.text) for letter in letters))
+
+    bus = KafkaBus(services().url("kafka"), prefix=f"{new_id()}.", partitions=2)
+    await bus.start()
+    for _ in range(300):
+        await bus.publish(LETTERS, "key", Letter("x" * size))
+    await bus.stop()
+    # It begins with all that waits: as many a batch as there ever are.
+    late = KafkaBus(services().url("kafka"), prefix=bus._prefix, partitions=2)
+    late.subscribe(LETTERS, "group", take)
+    await late.start()
+    try:
+        await until(lambda: sum(batches) == 300 * size, timeout_s=PATIENCE_S)
+    finally:
+        await late.stop()
+    assert max(batches) <= 600 * 1024

@@ -5,6 +5,7 @@ Reads a word a line from standard input, answers each with a JSON object on a li
 - ``back``: everybody speaks; answered once each had one message acknowledged and one received
 - ``end``: nobody says anything new; answered once all of it is stored, received and compared
 
+The server is a fresh one: what other people said in the same rooms before would count as theirs.
 Before the first word there is an object with the server's id. Exit code 1, and an object with ``failed``,
 when a promise is broken or somebody does not get through.
 """

@@ -9,8 +9,8 @@ import pytest
 
 from tests.load.chaos import Plan, chaos, ground
 
-_PLAN = Plan(people=30, pause_s=1.0, before_s=(0.2, 1.0), down_s=(0.0, 1.0))
-_FAULTS = ("gateway-0+redis+kafka", "core-0+postgres-immediate", "kafka-wiped")
+_PLAN = Plan(people=24, pause_s=1.0, before_s=(0.2, 1.0), down_s=(0.0, 1.0))
+_FAULTS = ("gateway-0+redis+kafka-wiped", "core-0+postgres-immediate")
 
 
 @pytest.mark.kills

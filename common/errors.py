@@ -44,6 +44,11 @@ class Code(StrEnum):
     TIMEOUT = "timeout"
     INTERNAL = "internal"
 
+    @classmethod
+    def _missing_(cls, value: object) -> Code | None:
+        """A code of a newer server is handled as ``internal``."""
+        return cls.INTERNAL if isinstance(value, str) else None
+
 
 RETRYABLE: Final = frozenset(
     {Code.RATE_LIMITED, Code.UNAVAILABLE, Code.STORAGE_FULL, Code.TIMEOUT, Code.TOKEN_EXPIRED}

@@ -7,12 +7,14 @@ import contextlib
 import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
 from litestar.types import ControllerRouterHandler
 
 from common.errors import Code, ParleyError
+from common.ids import short_key
 from common.protocol.pushes import AccountEvent
 from common.protocol.rest import Register, ServerInfo
 from common.protocol.version import PRODUCT, VERSIONS
@@ -31,10 +33,11 @@ from server.infra.crypto.tokens import SignedTokens
 from server.infra.pictures import PillowPictures
 from server.kernel.bus import EventBus
 from server.kernel.clock import Clock, SystemClock
+from server.kernel.database import Database
 from server.kernel.delivery import DELIVERED
 from server.kernel.failures import OperatorError
 from server.kernel.kick import OUTBOX_KICKED, RemoteKick, on_kick
-from server.kernel.meta import MOVED_TO, check_whole, claim, fact, history_epoch
+from server.kernel.meta import MOVED_TO, ForeignDataError, check_whole, claim, fact, history_epoch, owner
 from server.kernel.outbox import OutboxRelay
 from server.kernel.publisher import DeliveryPublisher
 from server.kernel.readiness import Readiness
@@ -139,9 +142,8 @@ class Server:
         await presence.start()
         self._stack.push_async_callback(presence.stop)
         # After the database: the start of SQLite's made and locked the folder.
-        identity = ServerIdentity(settings.identity_path)
+        identity = await _identity(database, settings.identity_path)
         self.server_id = identity.server_id
-        await database.write(claim, identity.server_id)
         moved_to = await database.read(fact, MOVED_TO)
         if moved_to is not None:
             return await self._point(moved_to, listener, identity, metrics, ready)
@@ -310,6 +312,18 @@ class _Accounts:
         """Devices whose sockets are to be closed."""
         devices: Collection[str] = await self._users.signed_out()
         return devices
+
+
+async def _identity(database: Database, file: Path) -> ServerIdentity:
+    """A key that is missing is made only for new data: clients take no other for this server."""
+    known = await database.read(owner)
+    if known is not None and not await asyncio.to_thread(file.exists):
+        raise ForeignDataError(
+            f"the identity key of the server {short_key(known)} is missing: put it at {file}"
+        )
+    identity = ServerIdentity(file)
+    await database.write(claim, identity.server_id)
+    return identity
 
 
 async def _make_first(users: UsersService, first: Register) -> None:

@@ -14,6 +14,7 @@ from common.identity import IDENTITY_OID
 from common.ids import new_id, server_id_of
 from common.protocol.rest import Register, Registration
 from server.bootstrap import Server
+from server.infra.crypto.identity import ServerIdentity
 from server.settings import Settings
 from tests.support.client import Rest
 from tests.support.services import services
@@ -82,10 +83,15 @@ async def test_on_postgresql_commands_work_beside_a_server(tmp_path: Path, quiet
             assert ran.stdout == "keys removed: 1\n", ran.stderr
         finally:
             await server.stop()
-    other = await asyncio.to_thread(command, "serve", *flags_of_another(settings, tmp_path))
-    assert other.returncode == 1
-    assert "the data belong to the server" in other.stderr
-    assert other.stderr.count("\n") == 1
+    other = flags_of_another(settings, tmp_path)
+    ran = await asyncio.to_thread(command, "serve", *other)
+    assert (ran.returncode, ran.stderr.count("\n")) == (1, 1)
+    assert "the identity key of the server" in ran.stderr
+    assert not (tmp_path / "other" / "keys").exists()
+    ServerIdentity(tmp_path / "other" / "keys" / "identity.pem")
+    ran = await asyncio.to_thread(command, "serve", *other)
+    assert (ran.returncode, ran.stderr.count("\n")) == (1, 1)
+    assert "the data belong to the server" in ran.stderr
 
 
 def flags_of_another(settings: Settings, folder: Path) -> tuple[str, ...]:

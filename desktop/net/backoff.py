@@ -7,11 +7,14 @@ from collections.abc import Callable
 from typing import Final
 
 FIRST_S: Final = 0.5
+EARLY_S: Final = 5.0
+"""The ceiling of about the first minute: most servers that end are back by then, and nobody waits long."""
+EARLY_TRIES: Final = 24
 LONGEST_S: Final = 30.0
 
 
 class Backoff:
-    """Delays drawn from 0 to a ceiling that doubles from 0.5 s to 30 s with each failure."""
+    """Delays drawn from 0 to a ceiling that doubles with each failure: to 5 s, after 24 tries to 30 s."""
 
     def __init__(self, *, draw: Callable[[], float] = random.random) -> None:
         self._draw = draw
@@ -19,7 +22,11 @@ class Backoff:
 
     def next_s(self, *, retry_after_s: float | None = None) -> float:
         """Seconds until the next try. What the server asked for is the least, jitter comes on top."""
-        ceiling = min(LONGEST_S, FIRST_S * float(1 << min(self._failures, 16)))
+        late = self._failures - EARLY_TRIES
+        if late < 0:
+            ceiling = min(EARLY_S, FIRST_S * float(1 << self._failures))
+        else:
+            ceiling = min(LONGEST_S, EARLY_S * float(2 << min(late, 16)))
         self._failures += 1
         return (retry_after_s or 0.0) + self._draw() * ceiling
 

@@ -107,7 +107,7 @@ class KafkaBus:
                 await make_topics(self._servers, self._topics, self._layout)
                 self._producer = await self._new_producer()
                 self._cluster, _ = await look_up(self._producer, self._topics)
-                await self._start_consumers()
+                await self._start_consumers(self._producer)
         except (KafkaError, OSError, TimeoutError) as problem:
             await self.stop()
             raise BusUnavailableError(f"the event bus can't be reached: {problem}") from problem
@@ -115,8 +115,11 @@ class KafkaBus:
             self._tasks.spawn(consumer.run(), name=consumer.name)
         self._tasks.spawn(self._watch(), name="watch")
 
-    async def _start_consumers(self) -> None:
+    async def _start_consumers(self, producer: AIOKafkaProducer) -> None:
         """Side by side: who joins a group waits until its members have noticed."""
+        for consumer in self._consumers:
+            if isinstance(consumer, PartitionReader):
+                consumer.settle(len(await producer.partitions_for(consumer.topic)))
         started = [consumer.start(self._servers) for consumer in self._consumers]
         for failed in await asyncio.gather(*started, return_exceptions=True):
             if failed is not None:
@@ -261,7 +264,7 @@ class KafkaBus:
                 self._named(topic),
                 topic.payload,
                 handler,
-                partition=partition % self._layout.partitions,
+                partition=partition,
                 max_batch=max_batch,
                 back_off_s=self._back_off_s,
                 stall_s=self._stall_s,

@@ -296,8 +296,13 @@ class PartitionReader(Consumer):
         **more: Any,  # noqa: ANN401 - as the base
     ) -> None:
         super().__init__(topic, payload, handler, **more)
+        self._number = partition
         self._partition = TopicPartition(topic, partition)
         self._next: int | None = None
+
+    def settle(self, count: int) -> None:
+        """So many has the cluster of the topic: its own is counted modulo that. Before ``start``."""
+        self._partition = TopicPartition(self.topic, self._number % count)
 
     @property
     def name(self) -> str:

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
-from desktop.net.backoff import Backoff
+from desktop.net.backoff import EARLY_TRIES, Backoff
 
 
-def test_ceilings_double_from_half_a_second_to_thirty() -> None:
+def test_ceilings_double_to_five_seconds_and_after_a_minute_to_thirty() -> None:
     backoff = Backoff(draw=lambda: 1.0)
-    assert [backoff.next_s() for _ in range(9)] == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+    assert [backoff.next_s() for _ in range(EARLY_TRIES)] == [0.5, 1, 2, 4, *[5] * (EARLY_TRIES - 4)]
+    assert [backoff.next_s() for _ in range(30)] == [10, 20, *[30] * 28]
+
+
+def test_nobody_waits_long_in_the_first_minute() -> None:
+    backoff = Backoff(draw=lambda: 0.5)
+    assert sum(backoff.next_s() for _ in range(EARLY_TRIES)) > 50
 
 
 def test_jitter_is_full() -> None:

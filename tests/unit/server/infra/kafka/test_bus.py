@@ -14,6 +14,7 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from common.ids import new_id
 from server.infra.kafka.bus import KafkaBus, Watch
+from server.infra.kafka.topics import Layout, make_topics
 from server.kernel.bus import BusUnavailableError, Topic
 from tests.support.services import services
 from tests.support.wait import until
@@ -179,3 +180,19 @@ async def test_a_batch_leaves_room_for_what_is_made_of_it(quiet_kafka: None) -> 
     finally:
         await late.stop()
     assert max(batches) <= 600 * 1024
+
+
+async def test_a_reader_counts_its_partition_modulo_those_that_the_topic_has(quiet_kafka: None) -> None:
+    """An operator made the topics with fewer than this server would have."""
+    prefix, reader = f"{new_id()}.", Collector()
+    servers = services().url("kafka")
+    await make_topics(servers, [f"{prefix}{NOTES.name}"], Layout(partitions=2, replication=1))
+    bus = KafkaBus(servers, prefix=prefix, partitions=16)
+    bus.read_partition(NOTES, 5, reader)
+    await bus.start()
+    try:
+        assert await bus.partitions(NOTES) == 2
+        await bus.publish_to(NOTES, [(5, Note(1)), (4, Note(2)), (1, Note(3))])
+        await until(lambda: reader.seen == [1, 3], timeout_s=PATIENCE_S)
+    finally:
+        await bus.stop()

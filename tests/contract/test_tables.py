@@ -38,7 +38,7 @@ async def shape(tx: Tx, sql: str) -> Shape:
     return {name: (columns[name], tuple(keys[name][n] for n in sorted(keys[name]))) for name in columns}
 
 
-@pytest.mark.parametrize("kind", list(DATABASES))
+@pytest.mark.parametrize("kind", list(COLUMNS))
 async def test_tables_columns_and_keys_are_those_of_the_database(kind: str, tmp_path: Path) -> None:
     async with DATABASES[kind](tmp_path) as database:
         found = await database.read(shape, COLUMNS[kind])

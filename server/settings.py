@@ -113,8 +113,12 @@ class Settings:
         str, Meta(description="Of this server's topics and groups, where several share a cluster.")
     ] = "parley."
     kafka_partitions: Annotated[
-        int, Meta(description="Of a topic that does not exist yet: at least the number of gateways.", ge=1)
-    ] = 16
+        int,
+        Meta(
+            description="Of a topic that does not exist yet: as many as gateways at least; each has its cost.",
+            ge=1,
+        ),
+    ] = 4
     kafka_replication: Annotated[
         int, Meta(description="Copies of a topic that does not exist yet.", ge=1)
     ] = 1

@@ -115,7 +115,7 @@ class Settings:
     kafka_partitions: Annotated[
         int,
         Meta(
-            description="Of a topic that does not exist yet: as many as gateways at least; each has its cost.",
+            description="Of a topic that does not exist yet: at least one a gateway; each has its cost.",
             ge=1,
         ),
     ] = 4

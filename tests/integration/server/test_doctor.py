@@ -100,7 +100,7 @@ async def test_a_standalone_server(standalone: Settings) -> None:
     try:
         findings = await found(standalone)
         assert verdicts(findings) == {Verdict.OK}
-        assert "16 partitions, 1 copies" in findings["topics"]
+        assert "4 partitions, 1 copies" in findings["topics"]
         assert {"postgresql", "redis", "kafka"} <= set(findings)
         far = await found(replace(standalone, role=Role.GATEWAY, ordinal=16))
         assert "this is gateway 16" in far["topics"]

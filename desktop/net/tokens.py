@@ -15,10 +15,14 @@ from desktop.net.rest import RestClient
 
 T = TypeVar("T")
 _SPARE_S: Final = 20.0
+_LOCKED_MS: Final = 60_000
+"""A keyring that refused may have asked the person: not again every few seconds. "Try now" asks at once."""
 _OVER: Final = frozenset({Code.UNAUTHENTICATED, Code.TOKEN_EXPIRED, Code.WRONG_CREDENTIALS, Code.NOT_FOUND})
 
 Load = Callable[[], Awaitable[str | None]]
+"""None: there is no sign-in here. Raises ``OSError`` where that can't be told, ``TimeoutError``: not yet."""
 Store = Callable[[str], Awaitable[None]]
+"""Raises ``OSError``: not kept."""
 
 
 class Tokens:
@@ -39,8 +43,18 @@ class Tokens:
         self._lock = asyncio.Lock()
 
     async def adopt(self, tokens: rest.Tokens) -> None:
-        """Take what a sign-in gave."""
-        await self._store(tokens.refresh_token)
+        """Take what a sign-in gave.
+
+        Raises:
+            NetError: this computer could not keep it. Nothing is lost: the token that was shown for it is
+                still good.
+        """
+        try:
+            await self._store(tokens.refresh_token)
+        except OSError as problem:
+            raise NetError(
+                "Your sign-in could not be saved on this computer. Is its disk full, or not writable?"
+            ) from problem
         self._access = AccessToken(tokens.access_token, self._clock() + tokens.expires_in_s)
 
     async def access(self, fresh: bool = False) -> AccessToken:  # noqa: FBT002 - port of the link
@@ -48,7 +62,7 @@ class Tokens:
 
         Raises:
             SignedOutError: the server takes the refresh token no more, or there is none.
-            NetError: the server can't be reached now.
+            NetError: the server can't be reached now, or what is kept on this computer can't be used now.
         """
         before = self._access
         async with self._lock:
@@ -70,7 +84,7 @@ class Tokens:
         return await use((await self.access(fresh=True)).text)
 
     async def _refresh(self) -> AccessToken:
-        secret = await self._load()
+        secret = await self._secret()
         if secret is None:
             raise SignedOutError("Sign in again: this computer no longer has your sign-in.")
         try:
@@ -84,3 +98,16 @@ class Tokens:
         await self.adopt(tokens)
         assert self._access is not None  # noqa: S101 - adopt has set it
         return self._access
+
+    async def _secret(self) -> str | None:
+        try:
+            return await self._load()
+        except TimeoutError as problem:
+            raise NetError(
+                "Waiting for the keyring of this computer. Does it ask for a password?"
+            ) from problem
+        except OSError as problem:
+            raise NetError(
+                "Your sign-in can't be read on this computer. Is its keyring locked?",
+                retry_after_ms=_LOCKED_MS,
+            ) from problem

@@ -26,7 +26,8 @@ from desktop.services.calls import Calls
 from desktop.services.coalesce import Coalescer
 from desktop.services.core import Core
 from desktop.services.people import People
-from desktop.services.rooms import member_items, room_item, rooms_showing
+from desktop.services.roomlist import RoomList
+from desktop.services.rooms import member_items, rooms_showing
 from desktop.services.state import (
     AccountItem,
     DeviceItem,
@@ -40,7 +41,7 @@ from desktop.services.state import (
 )
 from desktop.services.state import Link as LinkKind
 from desktop.services.timeline import TimelineService
-from desktop.services.words import service_error
+from desktop.services.words import service_error, tr
 from desktop.storage.cache import Applied
 from desktop.storage.outbox import set_text
 from desktop.storage.profile import AccountRecord
@@ -66,8 +67,6 @@ class AccountService(QObject):
         self._dirty: set[str] = set()
         self._reset = True
         self._info_dirty = False
-        self._order: list[str] = []
-        self._items: list[RoomItem] = []
         self._reason = ""
         self._running: asyncio.Task[None] | None = None
         self.calls = Calls(client=parts.client, tokens=parts.tokens, server_id=parts.record.server_id)
@@ -83,7 +82,7 @@ class AccountService(QObject):
         self.calls.people = people
         self.core.attach(link=link, people=people, source=self.calls)
         self.core.fill(parts.loaded, parts.drafts)
-        self._rebuild()
+        self._list = RoomList(self.core, parts.loaded.drafts)
 
     def start(self) -> None:
         """Connect, and stay so; again: try now."""
@@ -134,11 +133,11 @@ class AccountService(QObject):
 
     @property
     def rooms(self) -> Sequence[RoomItem]:
-        return self._items
+        return self._list.items
 
     def room(self, room_id: str) -> RoomItem | None:
         room = self.core.rooms.get(room_id)
-        return None if room is None else self._item(room_id)
+        return None if room is None else self._list.item(room_id)
 
     def timeline(self, room_id: str) -> TimelineService:
         timeline = self._timelines.get(room_id)
@@ -156,13 +155,12 @@ class AccountService(QObject):
         return member_items(room, people=self.core.people)
 
     def draft(self, room_id: str) -> str:
-        room = self.core.rooms.get(room_id)
-        return "" if room is None else room.draft
+        return self._list.texts.get(room_id, "")
 
     def set_draft(self, room_id: str, text: str) -> None:
         room = self.core.rooms.get(room_id)
-        if room is not None and room.draft != text:
-            room.draft = text
+        if room is not None and self.draft(room_id) != text:
+            self._list.texts[room_id] = text
             self.core.write(lambda db: set_text(db, room_id, text))
             self.room_touched(room_id)
 
@@ -273,7 +271,7 @@ class AccountService(QObject):
         except (NetError, ParleyError) as problem:
             raise service_error(problem) from problem
         if tokens.user.id != self.record.user_id:
-            raise ServiceError("This is another account. Add it as a new one.")
+            raise ServiceError(tr("This is another account. Add it as a new one."))
         await self.take_tokens(tokens)
 
     async def relocate(self, record: AccountRecord, context: PinnedContext | None) -> None:
@@ -284,7 +282,10 @@ class AccountService(QObject):
 
     async def take_tokens(self, tokens: rest.Tokens) -> None:
         """A sign-in of the same account: cache and outbox stay."""
-        await self._parts.tokens.adopt(tokens)
+        try:
+            await self._parts.tokens.adopt(tokens)
+        except NetError as problem:
+            raise service_error(problem) from problem
         self.core.link.try_now()
 
     # The core's observer.
@@ -350,38 +351,16 @@ class AccountService(QObject):
         for room_id in dirty:
             if (room := self.core.rooms.get(room_id)) is not None:
                 room.item = None
-        before = [room.room_id for room in self._items]
-        unread = sum(item.unread for item in self._items)
-        self._rebuild()
-        if self._reset or before != self._order:
+        unread = sum(item.unread for item in self.rooms)
+        if self._list.rebuild() or self._reset:
             self._reset = False
             self.rooms_reset.emit()
         else:
             for room_id in dirty:
                 self.room_changed.emit(room_id)
-        if self._info_dirty or unread != sum(item.unread for item in self._items):
+        if self._info_dirty or unread != sum(item.unread for item in self.rooms):
             self._info_dirty = False
             self.changed.emit()
-
-    def _rebuild(self) -> None:
-        items = [self._item(room_id) for room_id in self.core.rooms]
-        items.sort(key=lambda item: (-self._activity(item), item.room_id))
-        self._items = items
-        self._order = [item.room_id for item in items]
-
-    def _activity(self, item: RoomItem) -> int:
-        if item.preview_at_ms is not None:
-            return item.preview_at_ms
-        return self.core.rooms[item.room_id].activity_ms
-
-    def _item(self, room_id: str) -> RoomItem:
-        room = self.core.rooms[room_id]
-        if room.item is None:
-            waiting = self.core.outbox.drafts(room_id)
-            room.item = room_item(
-                room, people=self.core.people, me=self.core.me, waiting=waiting[-1] if waiting else None
-            )
-        return room.item
 
     async def _fetch_users(self, ids: list[str]) -> Any:  # noqa: ANN401 - as People wants it
         users = await self.calls.fetch_users(ids)

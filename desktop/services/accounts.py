@@ -132,14 +132,21 @@ class AccountsService(QObject):
         await mine.close()
         self._accounts.remove(mine)
         self._profile.remove_account(mine.record.account_id)
-        await self._secrets.delete(_secret_name(mine.record))
-        folder = self._profile.account_folder(mine.record.account_id)
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-        self.changed.emit()
+        try:
+            await self._secrets.delete(_secret_name(mine.record))
+        except OSError:
+            # Of no use to anyone once the server was told; while offline it is.
+            self.notice.emit(
+                tr("You are signed out, but the sign-in could not be deleted from this computer's disk.")
+            )
+        finally:
+            folder = self._profile.account_folder(mine.record.account_id)
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            self.changed.emit()
 
     def waiting(self, account: Account) -> int:
         mine = self._mine(account)
-        drafts = sum(1 for room in mine.core.rooms.values() if room.draft)
+        drafts = sum(1 for room_id in mine.core.rooms if mine.draft(room_id))
         return len(mine.core.outbox) + drafts
 
     async def _adopt(self, server: ServerFound, tokens: rest.Tokens) -> AccountService:
@@ -162,7 +169,7 @@ class AccountsService(QObject):
         )
         try:
             account = await self._open(record, tokens)
-        except (OSError, StorageError) as problem:
+        except (NetError, StorageError) as problem:
             raise service_error(problem) from problem
         self._profile.put_account(record)
         self._accounts.append(account)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from typing import Any
 
 import pytest
@@ -22,6 +23,8 @@ class FakeServer:
         self.shown: list[str] = []
         self.problems: list[NetError] = []
         self.stored: str | None = "r0"
+        self.unreadable: OSError | None = None
+        self.full = False
         self.now = 0.0
 
     async def post(self, path: str, kind: type[Any], body: rest.Refresh) -> rest.Tokens:
@@ -33,9 +36,13 @@ class FakeServer:
         return rest.Tokens(USER, new_id(), f"a{number}", 600, f"r{number}")
 
     async def load(self) -> str | None:
+        if self.unreadable is not None:
+            raise self.unreadable
         return self.stored
 
     async def store(self, secret: str) -> None:
+        if self.full:
+            raise OSError(errno.ENOSPC, "no space left")
         self.stored = secret
 
     def tokens(self) -> Tokens:
@@ -105,3 +112,32 @@ async def test_another_refusal_is_passed_on() -> None:
 
     with pytest.raises(RefusedError, match="no"):
         await FakeServer().tokens().call(use)
+
+
+async def test_a_full_disk_is_tried_again_with_the_token_that_is_kept() -> None:
+    server = FakeServer()
+    server.full = True
+    tokens = server.tokens()
+    with pytest.raises(NetError, match="disk full") as full:
+        await tokens.access()
+    assert not isinstance(full.value, SignedOutError)
+    server.full = False
+    await tokens.access()
+    assert server.shown == ["r0", "r0"]
+
+
+async def test_a_keyring_that_does_not_answer_is_no_sign_out() -> None:
+    server = FakeServer()
+    server.unreadable = TimeoutError()
+    tokens = server.tokens()
+    with pytest.raises(NetError, match="keyring") as silent:
+        await tokens.access()
+    assert not isinstance(silent.value, SignedOutError)
+    assert silent.value.retry_after_ms is None
+    # One that refused is not asked every few seconds: each time it may ask the person.
+    server.unreadable = PermissionError("locked")
+    with pytest.raises(NetError, match="keyring") as locked:
+        await tokens.access()
+    assert locked.value.retry_after_ms == 60_000
+    server.unreadable = None
+    assert (await tokens.access()).text == "a1"

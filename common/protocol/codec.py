@@ -19,7 +19,7 @@ from common.ids import is_id
 from common.protocol import pushes, requests
 from common.protocol.pushes import Push
 from common.protocol.requests import Request
-from common.text import body_problem
+from common.text import body_problem, text_problem
 
 NO_ID: Final = -1
 _NO_TEXT: Final = 1007
@@ -107,6 +107,10 @@ def decode_request(line: bytes) -> Request | pushes.Error:
             too_large = "longer" in trouble or "larger" in trouble
             code = Code.TOO_LARGE if too_large else Code.BAD_TEXT
             return pushes.Error(request.id, code, trouble, request.client_msg_id)
+    elif isinstance(request, requests.ReactionAdd | requests.ReactionRemove):
+        trouble = text_problem(request.emoji)
+        if trouble is not None:
+            return pushes.Error(request.id, Code.BAD_TEXT, trouble, request.client_msg_id)
     return request
 
 

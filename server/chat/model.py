@@ -7,6 +7,7 @@ from typing import Final
 
 from common.errors import Code, ParleyError
 from common.protocol.types import HistoryAccess, Role, RoomKind, Visibility
+from common.text import text_problem
 
 EVERYONE_KEY: Final = b"everyone"
 EVERYONE_TITLE: Final = "Everyone"
@@ -30,6 +31,17 @@ class IdReusedError(ChatError):
 
     def __init__(self) -> None:
         super().__init__(Code.ID_REUSED, "this client_msg_id was used for another request")
+
+
+def check_text(*texts: str | None) -> None:
+    """What is stored, or looked for among what is stored; None is fine.
+
+    Raises:
+        ChatError: ``bad_text``.
+    """
+    for text in texts:
+        if text is not None and (problem := text_problem(text)) is not None:
+            raise ChatError(Code.BAD_TEXT, problem)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,6 +45,13 @@ class StorageFullError(ParleyError):
         super().__init__(Code.STORAGE_FULL, message, retry_after_ms=30_000)
 
 
+class UnstorableTextError(ParleyError):
+    """A text that not every database keeps: PostgreSQL none with a NUL. Nothing of it was kept."""
+
+    def __init__(self) -> None:
+        super().__init__(Code.BAD_TEXT, "the text contains characters that can't be stored")
+
+
 class DamagedDatabaseError(OperatorError):
     """The integrity check at start failed. The operator restores a backup; nothing was changed."""
 

@@ -24,7 +24,6 @@ from common.ids import server_id_of, short_key
 from server.infra import migrations
 from server.infra.crypto.identity import signed_by
 from server.infra.durable import rename_durably
-from server.infra.migrations.tables import tables
 from server.kernel.blobs import check_key
 from server.kernel.database import Row
 from server.kernel.failures import OperatorError
@@ -121,8 +120,12 @@ class Writer:
         self._zip.writestr(IDENTITY, pem)
         return hashlib.sha256(pem).hexdigest()
 
-    def finish(self, manifest: Manifest, sign: Callable[[bytes], bytes]) -> None:
-        """Close, sync, and give it its name."""
+    def finish(self, manifest: Manifest, sign: Callable[[bytes], bytes], seen: Seen) -> None:
+        """Close, sync, read it all back, and give it its name.
+
+        Raises:
+            ArchiveError: it could not be restored; what was there before is still there.
+        """
         text = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
         self._zip.writestr(_MANIFEST, text)
         self._zip.writestr(_SIGNATURE, sign(_SIGNED_AS + text))
@@ -130,6 +133,11 @@ class Writer:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
+        try:
+            with Reader(self._part) as reader:
+                reader.verify(seen)
+        except ArchiveError as problem:
+            raise ArchiveError(f"no backup was made: read back, {problem}") from problem
         rename_durably(self._part, self._path)
 
 
@@ -161,7 +169,7 @@ class Reader:
     @property
     def tables(self) -> list[Carried]:
         """Those of the schema that it was made of, in an order in which they can be filled."""
-        return carried(tables(migrations.load()[: self.manifest.schema]))
+        return carried(self.manifest.schema)
 
     def identity(self) -> bytes | None:
         """The identity key (PEM), where it is in it.
@@ -230,7 +238,7 @@ class Reader:
         signed = signed_by(found.public_key, signature, _SIGNED_AS + text)
         if not signed or server_id_of(found.public_key) != found.server_id:
             raise self._error(f"it is not what the server {short_key(found.server_id)} made: it was changed")
-        names = {table.name for table in carried(tables(migrations.load()[: found.schema]))}
+        names = {table.name for table in carried(found.schema)}
         if found.schema < 1 or names != set(found.tables):
             raise self._error("its tables are not those of its schema")
         return found
@@ -252,6 +260,8 @@ class Reader:
     def _in_words(self, words: str) -> Iterator[None]:
         try:
             yield
+        except msgspec.ValidationError as problem:
+            raise self._error(f"{words}: {problem}") from problem
         except _DAMAGE as problem:
             raise self._error(words) from problem
 

@@ -88,7 +88,8 @@ async def write_archive(
             tables=dict(sorted(writer.tables.items())),
             identity_sha256=None if pem is None else writer.add_identity(pem),
         )
-        writer.finish(manifest, identity.sign)
+        with Progress("verify", sum(table.rows for table in manifest.tables.values())) as verified:
+            writer.finish(manifest, identity.sign, verified)
     return manifest
 
 

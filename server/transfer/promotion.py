@@ -21,7 +21,7 @@ from server.infra.crypto.identity import ServerIdentity
 from server.infra.crypto.keyfiles import put_key
 from server.infra.folder_blobs import FolderBlobs
 from server.infra.sqlite.database import SqliteDatabase
-from server.kernel.database import Database, Row, SchemaBehindError, Tx
+from server.kernel.database import Database, Row, SchemaBehindError, Tx, UnstorableTextError
 from server.kernel.meta import INCOMPLETE, MOVED_TO, claim, fact, forget_fact, owner, set_fact
 from server.settings import BLOBS_FOLDER, DATABASE_FILE, IDENTITY_FILE, KEYS_FOLDER, Settings
 from server.stores import choose_database
@@ -251,7 +251,12 @@ async def _copy(
                 table=table.name,
                 after=None if key is None else table.key_text(last or key),
             )
-            await target.write(_put, table, rows, stand)
+            try:
+                await target.write(_put, table, rows, stand)
+            except UnstorableTextError as problem:
+                raise TransferError(
+                    f"the table {table.name} holds a text that PostgreSQL does not keep; nothing has moved"
+                ) from problem
             progress(table.name, len(rows))
             if last is None:
                 break

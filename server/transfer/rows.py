@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
+from server.infra import migrations
 from server.infra.migrations.tables import Kind, Table, tables
 from server.kernel.database import Row, Tx
 from server.kernel.meta import is_local
@@ -31,11 +32,12 @@ BLOB_PAGE: Final = 16
 
 _ID_BYTES: Final = 16
 _INT_MAX: Final = 2**63 - 1
+_NO_NUL_SINCE: Final = 7
+"""This migration took out the NULs that SQLite had kept: PostgreSQL keeps no text with one."""
 _TYPES: Final[dict[Kind, Any]] = {
     Kind.ID: Annotated[bytes, Meta(min_length=_ID_BYTES, max_length=_ID_BYTES)],
     Kind.INT: Annotated[int, Meta(ge=-(2**63), le=_INT_MAX)],
     Kind.AUTO_ID: Annotated[int, Meta(ge=0, le=_INT_MAX)],
-    # PostgreSQL keeps no text with a NUL.
     Kind.TEXT: Annotated[str, Meta(pattern=r"\A[^\x00]*\Z")],
     Kind.BYTES: bytes,
 }
@@ -68,9 +70,9 @@ class Digest:
 
 
 class Carried:
-    """A table whose rows are carried: its statements, its lines."""
+    """A table whose rows are carried: its statements, its lines. ``nul``: its texts may hold one."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, *, nul: bool = False) -> None:
         self.name = table.name
         self.page_rows = BLOB_PAGE if table.name == BLOBS else PAGE
         self.columns = names = [column.name for column in table.columns]
@@ -84,8 +86,9 @@ class Carried:
             f"ORDER BY {key} LIMIT ${len(table.key) + 1}"
         )
         self._key = [names.index(name) for name in table.key]
+        types = _TYPES | {Kind.TEXT: str} if nul else _TYPES
         kinds = [
-            _TYPES[column.kind] | None if column.nullable else _TYPES[column.kind] for column in table.columns
+            types[column.kind] | None if column.nullable else types[column.kind] for column in table.columns
         ]
         self._encoder = msgspec.json.Encoder()
         self._decoder = msgspec.json.Decoder(GenericAlias(tuple, tuple(kinds)))
@@ -156,9 +159,11 @@ class Carried:
         return digest.summary
 
 
-def carried(known: Sequence[Table] | None = None) -> list[Carried]:
-    """In an order in which they can be filled."""
-    return [Carried(table) for table in known or tables() if table.name not in _LEFT_OUT]
+def carried(schema: int | None = None) -> list[Carried]:
+    """Those of a schema, by default today's, in an order in which they can be filled."""
+    steps = migrations.load()[:schema]
+    nul = len(steps) < _NO_NUL_SINCE
+    return [Carried(table, nul=nul) for table in tables(steps) if table.name not in _LEFT_OUT]
 
 
 async def empty(tx: Tx, all_tables: Sequence[Table] | None = None) -> None:

@@ -14,7 +14,6 @@ from common.limits import AVATAR_MAX_BYTES
 from common.protocol import rest
 from common.protocol.pushes import AccountProfile, UserChanged
 from common.protocol.types import User
-from common.text import text_problem
 from server.kernel.blobs import BlobStore
 from server.kernel.database import Tx
 from server.kernel.delivery import ProfileDelivery, UserDelivery
@@ -23,7 +22,7 @@ from server.kernel.outbox import add_deliveries
 from server.users import names, repository
 from server.users.means import Means
 from server.users.ports import PictureScaler, Residence
-from server.users.refusals import UsersError, taken
+from server.users.refusals import UsersError, check_text, taken
 
 _VERSION_CHARS: Final = 16
 
@@ -137,8 +136,7 @@ async def _changed(tx: Tx, user_id: str, change: rest.ProfileChange) -> User:
             raise taken(display, known.user.display_name)
         user = msgspec.structs.replace(user, display_name=display)
     if change.about is not None:
-        if (problem := text_problem(change.about)) is not None:
-            raise UsersError(Code.BAD_TEXT, problem)
+        check_text(change.about)
         user = msgspec.structs.replace(user, about=change.about)
     if change.avatar_colour is not None:
         user = msgspec.structs.replace(user, avatar_colour=change.avatar_colour)

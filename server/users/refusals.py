@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from common.errors import Code, ParleyError
 from common.limits import PASSWORD_MIN_CHARS
+from common.text import text_problem
 from server.kernel.database import Tx
 from server.kernel.identity import Identity
 from server.kernel.limiter import RateLimiter
@@ -22,6 +23,17 @@ def check_password(password: str) -> None:
     """
     if len(password) < PASSWORD_MIN_CHARS:
         raise UsersError(Code.PASSWORD_TOO_WEAK, f"a password needs at least {PASSWORD_MIN_CHARS} characters")
+
+
+def check_text(*texts: str | None) -> None:
+    """What is stored, or looked for among what is stored; None is fine.
+
+    Raises:
+        UsersError: ``bad_text``.
+    """
+    for text in texts:
+        if text is not None and (problem := text_problem(text)) is not None:
+            raise UsersError(Code.BAD_TEXT, problem)
 
 
 def taken(name: str, existing: str) -> UsersError:

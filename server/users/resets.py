@@ -17,7 +17,7 @@ from server.users.codes import hash_reset, new_reset_code
 from server.users.means import Means
 from server.users.model import DeviceRecord
 from server.users.ports import PasswordHasher
-from server.users.refusals import UsersError, check_admin, check_password, limit
+from server.users.refusals import UsersError, check_admin, check_password, check_text, limit
 from server.users.sessions import Sessions, revoke
 
 TRIES: Final = 5
@@ -55,6 +55,7 @@ class ResetService:
 
     async def reset(self, request: rest.PasswordReset, address: str) -> rest.Tokens:
         """A new password by a code, and signed in. One answer for a wrong name and a wrong code."""
+        check_text(request.username, request.device_name)
         most, window = self._limits.login_failures * 10, self._limits.login_window_ms
         await limit(self._limiter, f"reset:{address}", most, window)
         check_password(request.new)

@@ -20,7 +20,7 @@ from server.users.means import Means
 from server.users.model import AccountRecord
 from server.users.passwords import OwnPassword
 from server.users.ports import Admission, PasswordHasher, Residence
-from server.users.refusals import UsersError, check_password, limit
+from server.users.refusals import UsersError, check_password, check_text, limit
 from server.users.sessions import Sessions, hash_token, revoke
 
 _HOUR_MS: Final = 3_600_000
@@ -112,6 +112,7 @@ class UsersService:
 
     async def register(self, request: rest.Register, address: str) -> rest.Tokens:
         """A new account and its first device. The first of a server is its admin."""
+        check_text(request.device_name)
         most = self._limits.registrations_per_hour
         await limit(self._limiter, f"register:{address}", most, _HOUR_MS)
         return await self._sign_up(request)
@@ -138,6 +139,7 @@ class UsersService:
 
     async def login(self, request: rest.Login, address: str) -> rest.Tokens:
         """A new device of an account. The answer is the same for a wrong name and a wrong password."""
+        check_text(request.username, request.device_name)
         username_key = names.key(request.username)
         keys = (f"login:{username_key}:{address}", f"login:{address}")
         failures, window = self._limits.login_failures, self._limits.login_window_ms
@@ -241,6 +243,7 @@ class UsersService:
 
     async def people(self, query: str, after: str, limit: int) -> rest.Users:
         """The directory, by name."""
+        check_text(query, after)
         limit = max(1, min(limit, PEOPLE_PAGE))
         found = await self._database.read(
             repository.search_users, names.key(query), after=after, limit=limit + 1
@@ -251,7 +254,8 @@ class UsersService:
 
     async def people_by_id(self, user_ids: Sequence[str]) -> rest.Users:
         """Those of up to 100 ids that exist."""
-        found = await self._database.read(repository.users_by_id, user_ids[:PEOPLE_PAGE])
+        wanted = [user_id for user_id in user_ids[:PEOPLE_PAGE] if is_id(user_id)]
+        found = await self._database.read(repository.users_by_id, wanted)
         return rest.Users(list(found.values()))
 
     async def devices(self, identity: Identity) -> rest.Devices:

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from common.errors import Code, ParleyError
+from common.errors import Code
 from common.ids import id_to_bytes
 from common.limits import REACTIONS_MAX_DISTINCT
 from common.protocol import requests
@@ -37,13 +37,14 @@ from server.chat.model import (
     NoSuchRoomError,
     Room,
     StoredMessage,
+    check_text,
 )
 from server.chat.ports import Deliver
 from server.chat.repository import messages as message_rows
 from server.chat.repository import rooms as room_rows
 from server.chat.service.outcome import Outcome, refuse
 from server.kernel.clock import Clock
-from server.kernel.database import Database, Tx
+from server.kernel.database import Database, DatabaseUnavailableError, StorageFullError, Tx
 from server.kernel.telemetry import SILENCE, Stage, Telemetry
 
 log: Final = structlog.get_logger(__name__)
@@ -87,7 +88,7 @@ class CommitService:
         try:
             outcome = await self._database.write(commit_batch, records, self._clock.now_ms())
             telemetry.stage(Stage.TRANSACTION, began, count=len(records), traces=traces)
-        except ParleyError as problem:
+        except (DatabaseUnavailableError, StorageFullError) as problem:
             # Full or away: nothing was kept, and the sender is told when to try again.
             outcome = Outcome()
             for record in records:
@@ -307,6 +308,7 @@ class _Batch:
         member: Membership,
         seq: int,
     ) -> RoomEvent | None:
+        check_text(request.emoji)
         given = await message_rows.emojis(self._tx, room.id, request.seq)
         mine = member.user_id in given.get(request.emoji, ())
         event: RoomEvent

@@ -14,7 +14,7 @@ from common.protocol import rest
 from common.protocol.pushes import HistoryPage, RoomEvent, SyncEvents
 from common.protocol.requests import History, Sync
 from common.protocol.types import Head, Member, Message, Preview, Role, RoomKind, User
-from server.chat.model import ChatError, Membership, NoSuchRoomError, Room
+from server.chat.model import ChatError, Membership, NoSuchRoomError, Room, check_text
 from server.chat.ports import People
 from server.chat.repository import messages as message_rows
 from server.chat.repository import rooms as room_rows
@@ -212,6 +212,7 @@ class ReadService:
 
         ``after``: what the page before gave as ``next_after``, or empty.
         """
+        check_text(query, after)
         after_id, _, after_title = after.partition(":")
         rows = await self._database.read(
             room_rows.public_rooms,

@@ -12,8 +12,7 @@ from common.limits import Limits
 from common.protocol import rest
 from common.protocol.pushes import RoomChanged
 from common.protocol.types import Head, Role, RoomKind, User, Visibility
-from common.text import text_problem
-from server.chat.model import EVERYONE_KEY, EVERYONE_TITLE, ChatError, NoSuchRoomError, Room
+from server.chat.model import EVERYONE_KEY, EVERYONE_TITLE, ChatError, NoSuchRoomError, Room, check_text
 from server.chat.ports import AccountStream, People
 from server.chat.repository import messages as message_rows
 from server.chat.repository import rooms as room_rows
@@ -109,7 +108,7 @@ class RoomService:
 
     async def create(self, user_id: str, request: rest.GroupCreate) -> Head:
         """A group; the same ``client_msg_id`` gives the same room."""
-        _check_text(request.title, request.topic)
+        check_text(request.title, request.topic)
         await self._count(user_id)
         return await self._run(user_id, self._create, request)
 
@@ -136,7 +135,7 @@ class RoomService:
 
     async def change(self, user_id: str, room_id: str, request: rest.RoomChange) -> Head:
         """Title, topic, visibility, history access."""
-        _check_text(request.title, request.topic)
+        check_text(request.title, request.topic)
         return await self._run(user_id, self._change, room_id, request)
 
     async def _change(self, change: Change, room_id: str, request: rest.RoomChange) -> str:
@@ -285,9 +284,3 @@ async def _depart(change: Change) -> None:
 def _pair(one: str, other: str) -> bytes:
     lower, higher = sorted((one, other))
     return id_to_bytes(lower) + id_to_bytes(higher)
-
-
-def _check_text(*texts: str | None) -> None:
-    for text in texts:
-        if text is not None and (problem := text_problem(text)) is not None:
-            raise ChatError(Code.BAD_TEXT, problem)

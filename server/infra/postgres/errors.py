@@ -7,7 +7,12 @@ from typing import Final
 import asyncpg
 from asyncpg import exceptions as pg
 
-from server.kernel.database import DatabaseUnavailableError, IntegrityError, StorageFullError
+from server.kernel.database import (
+    DatabaseUnavailableError,
+    IntegrityError,
+    StorageFullError,
+    UnstorableTextError,
+)
 
 AGAIN: Final = (pg.SerializationError, pg.DeadlockDetectedError)
 """Nothing was kept, and the same body may well succeed now."""
@@ -37,6 +42,8 @@ def port_error(error: BaseException) -> BaseException:
         # "Failing row contains (...)": what somebody wrote would stand in the log.
         error.detail = None
         return IntegrityError(str(error))
+    if isinstance(error, pg.CharacterNotInRepertoireError):
+        return UnstorableTextError()
     if isinstance(error, (*_AWAY, *AGAIN)):
         return DatabaseUnavailableError()
     return error

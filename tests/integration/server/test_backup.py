@@ -18,18 +18,15 @@ import pytest
 
 from common.ids import short_key
 from server.bootstrap import Server
-from server.infra import migrations
 from server.infra.crypto.identity import ServerIdentity
-from server.infra.sqlite.database import SqliteDatabase
 from server.kernel.database import DatabaseUnavailableError, Tx
 from server.kernel.failures import OperatorError
 from server.kernel.meta import check_whole, fact
 from server.offline import opened
 from server.settings import DATABASE_FILE, Settings
 from server.transfer.archive import ArchiveError, Manifest
-from server.transfer.backup import backup, write_archive
+from server.transfer.backup import backup
 from server.transfer.places import TransferError
-from server.transfer.progress import Progress
 from server.transfer.restore import restore, verify
 from tests.integration.server.test_commands import command
 from tests.support.crashing import CRASHED
@@ -246,44 +243,20 @@ async def test_another_servers_key_stops_it(lived: Settings, tmp_path: Path) -> 
     assert not (target.data / DATABASE_FILE).exists()
 
 
-async def test_a_backup_of_the_version_before_is_brought_up_to_date(
-    target: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Made by a Parley that knew two migrations less."""
-    old, file = Settings(data=tmp_path / "old"), tmp_path / "a"
-    old.data.mkdir()
-    identity = ServerIdentity(old.identity_path)
-    everything = migrations.load()
-    known = everything[: len(everything) - 2]
-    with monkeypatch.context() as patch:
-        patch.setattr("server.infra.migrations.load", lambda: known)
-        patch.setattr("server.infra.migrations.tables.load", lambda: known)
-        database = SqliteDatabase(old.data / DATABASE_FILE)
-        await database.start()
-        try:
-            await database.write(some_rows, identity.server_id)
-            with Progress("backup", 0) as progress:
-                pem = old.identity_path.read_bytes()
-                before = await write_archive(database, None, identity, file, pem=pem, progress=progress)
-        finally:
-            await database.stop()
-    assert before.schema == len(known)
-    await restore(target, file)
-    after = await backup(target, tmp_path / "b")
-    assert after.schema == len(everything)
-    assert {name: table.rows for name, table in after.tables.items() if table.rows} == {"meta": 2, "users": 2}
+async def test_what_could_not_be_restored_is_no_backup(lived: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "a"
+    before = await backup(lived, file)
 
+    async def spoil(tx: Tx) -> None:
+        await tx.execute("UPDATE devices SET name = $1", "a\x00b")
 
-async def some_rows(tx: Tx, server_id: str) -> None:
-    await tx.execute("INSERT INTO meta (key, value) VALUES ('server_id', $1)", server_id)
-    for number in range(2):
-        name = f"n{number}"
-        await tx.execute(
-            "INSERT INTO users (id, username, username_key, display_name, display_key, about, password_hash, "
-            "admin, account_seq, created_at_ms) VALUES ($1, $2, $2, $2, $2, '', '', 0, 0, 0)",
-            bytes([number] * 16),
-            name,
-        )
+    async with opened(lived) as database:
+        await database.write(spoil)
+    with pytest.raises(ArchiveError, match=r"no backup was made: read back.*the table devices") as problem:
+        await backup(lived, file)
+    assert "\n" not in str(problem.value)
+    assert verify(file) == before
+    assert not file.with_name("a.part").exists()
 
 
 def crash(steps: int, target: Settings, file: Path) -> int:

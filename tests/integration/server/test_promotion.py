@@ -189,6 +189,17 @@ async def test_a_server_that_moved_is_not_carried_twice_by_chance(
     assert all(each.source == each.target for each in outcome.tables)
 
 
+async def test_a_text_that_postgresql_does_not_keep_is_named(source: Settings, target: Settings) -> None:
+    async def spoil(tx: Tx) -> None:
+        await tx.execute("UPDATE devices SET name = $1", "a\x00b")
+
+    async with opened(source) as database:
+        await database.write(spoil)
+    with pytest.raises(TransferError, match="the table devices holds a text"):
+        await promote(source.data, target, url=URL)
+    assert await ask(source, MOVED_TO) is None
+
+
 def crash(steps: int, source: Settings, target: Settings) -> int:
     words = ["--from", str(source.data), "--url", URL, "--data", str(target.data)]
     words += ["--database-url", target.database_url]

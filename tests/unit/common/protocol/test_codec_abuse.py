@@ -131,6 +131,15 @@ def test_5_a_body_that_may_not_be(body: str, code: Code, edit: bool) -> None:
     assert (error.code, error.id, error.client_msg_id) == (code, 7, fields["client_msg_id"])
 
 
+@pytest.mark.parametrize("kind", ["reaction.add", "reaction.remove"])
+@pytest.mark.parametrize("emoji", ["\0", "a\x1b", "\x85", "\n\r"])
+def test_5_an_emoji_that_may_not_be(kind: str, emoji: str) -> None:
+    fields = send(type=kind, seq=1, emoji=emoji)
+    del fields["body"]
+    error = refused(fields)
+    assert (error.code, error.id, error.client_msg_id) == (Code.BAD_TEXT, 7, fields["client_msg_id"])
+
+
 @pytest.mark.parametrize(
     "body", ["x" * limits.BODY_MAX_CHARS, "漢" * (limits.BODY_MAX_BYTES // 3), "a\n\tb", "🏳️‍🌈"]
 )

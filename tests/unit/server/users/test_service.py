@@ -286,3 +286,44 @@ async def test_changes_of_a_profile_side_by_side_are_all_kept(house: House) -> N
     )
     user = (await house.users.account(identity.user_id)).user
     assert (user.display_name, user.about, user.avatar_colour) == ("Ann Lee", "Hello", 3)
+
+
+CONTROL = "a\x00b"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param(
+            lambda house: house.users.register(rest.Register("ben", "Ben", PASSWORD, CONTROL), ADDRESS),
+            id="register",
+        ),
+        pytest.param(
+            lambda house: house.users.login(rest.Login("ann", PASSWORD, CONTROL), ADDRESS), id="login"
+        ),
+        pytest.param(lambda house: house.users.login(rest.Login(CONTROL, PASSWORD), ADDRESS), id="name"),
+        pytest.param(
+            lambda house: house.resets.reset(
+                rest.PasswordReset("ann", "code", NEW_PASSWORD, CONTROL), ADDRESS
+            ),
+            id="reset",
+        ),
+        pytest.param(
+            lambda house: house.resets.reset(rest.PasswordReset(CONTROL, "code", NEW_PASSWORD), ADDRESS),
+            id="name of a reset",
+        ),
+        pytest.param(lambda house: house.users.people(CONTROL, "", 9), id="query"),
+        pytest.param(lambda house: house.users.people("", CONTROL, 9), id="after"),
+    ],
+)
+async def test_control_characters_are_refused_on_every_database(house: House, call: Any) -> None:
+    """SQLite keeps a NUL, and no PostgreSQL ever takes it from there."""
+    signed_in = await house.register("ann")
+    assert (await refused(call(house))).code is Code.BAD_TEXT
+    assert len((await house.users.devices(await house.identity(signed_in))).devices) == 1
+
+
+async def test_what_is_no_id_is_nobody(house: House) -> None:
+    ann = (await house.register("ann")).user
+    found = await house.users.people_by_id(["", "zz", CONTROL, "a" * 36, ann.id])
+    assert found.users == [ann]

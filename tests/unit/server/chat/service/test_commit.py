@@ -19,7 +19,7 @@ from common.protocol.types import Mention
 from server.chat.service.commit import CommitService, request_hash
 from server.infra.sqlite.database import SqliteDatabase
 from server.kernel.bus import BusUnavailableError
-from server.kernel.database import StorageFullError
+from server.kernel.database import StorageFullError, UnstorableTextError
 from server.kernel.delivery import Answers, Delivery, RoomDelivery
 from tests.support.chat import Chat
 
@@ -183,6 +183,38 @@ async def test_reactions_are_idempotent_and_bounded(chat: Chat, pair: tuple[str,
     assert ok == Ok(1)
     assert [r.emoji for r in (await chat.history(mira, room))[0].reactions] == emojis
     await chat.check()
+
+
+@pytest.mark.parametrize("kind", [requests.ReactionAdd, requests.ReactionRemove])
+async def test_an_emoji_that_cannot_be_stored_leaves_the_batch_alone(
+    chat: Chat, pair: tuple[str, str, str], kind: Any
+) -> None:
+    """The codec refuses it; one that an older gateway let through must not stop the room."""
+    mira, dario, room = pair
+    seq = await _sent(chat, mira, room)
+    wrong = chat.record(dario, kind(1, new_id(), room, seq, "a\x00b"))
+    answers = await chat.handle(chat.send(dario, room, "one"), wrong, chat.send(dario, room, "two"))
+    assert _code(answers) is Code.BAD_TEXT
+    assert [m.body for m in await chat.history(mira, room)] == ["hello", "one", "two"]
+    await chat.check()
+
+
+async def test_what_the_database_refuses_of_one_is_not_refused_to_all(
+    chat: Chat, pair: tuple[str, str, str], expect_log: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mira, dario, room = pair
+    write = chat.database.write
+
+    async def refusing(body: Any, records: Sequence[Any], *args: Any) -> Any:
+        if any(record.request.body == "poison" for record in records):
+            raise UnstorableTextError
+        return await write(body, records, *args)
+
+    monkeypatch.setattr(chat.database, "write", refusing)
+    expect_log("command_refused_by_database", level=logging.ERROR)
+    batch = [chat.send(dario, room, text) for text in ("one", "poison", "two")]
+    assert _code(await chat.handle(*batch)) is Code.INTERNAL
+    assert [m.body for m in await chat.history(mira, room)] == ["one", "two"]
 
 
 @pytest.mark.parametrize(

@@ -196,3 +196,10 @@ async def test_public_rooms_by_title_in_pages(chat: Chat) -> None:
     ]
     for query, count in (("TEA", 3), ("0%", 1), ("_", 0)):
         assert len((await chat.reads.public_rooms(dario, query=query, after="", limit=9)).rooms) == count
+
+
+async def test_control_characters_are_nothing_to_look_for(chat: Chat) -> None:
+    mira = await chat.person("mira")
+    for query, after in (("a\x00b", ""), ("", f"{new_id()}:a\x00b")):
+        look = chat.reads.public_rooms(mira, query=query, after=after, limit=9)
+        assert await _refused(look) is Code.BAD_TEXT

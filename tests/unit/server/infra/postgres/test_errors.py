@@ -7,8 +7,9 @@ from traceback import format_exception
 
 import pytest
 
+from common.errors import Code
 from server.infra.postgres.database import PostgresDatabase
-from server.kernel.database import IntegrityError, Tx
+from server.kernel.database import IntegrityError, Tx, UnstorableTextError
 from tests.support.stores import postgres_url
 
 
@@ -29,3 +30,22 @@ async def test_a_refused_row_is_not_quoted(tmp_path: Path) -> None:
     said = "".join(format_exception(refused.value))
     assert "not-null" in said
     assert secret not in said
+
+
+async def test_a_text_that_is_not_kept_is_a_refusal(tmp_path: Path) -> None:
+    async def stored(tx: Tx, text: str) -> None:
+        await tx.execute("INSERT INTO meta (key, value) VALUES ($1, $2)", "a", text)
+
+    async def found(tx: Tx, text: str) -> None:
+        await tx.fetch("SELECT key FROM meta WHERE value = $1", text)
+
+    database = PostgresDatabase(await postgres_url(tmp_path))
+    await database.start()
+    try:
+        with pytest.raises(UnstorableTextError) as refused:
+            await database.write(stored, "a\x00b")
+        assert refused.value.code is Code.BAD_TEXT
+        with pytest.raises(UnstorableTextError):
+            await database.read(found, "a\x00b")
+    finally:
+        await database.stop()

@@ -253,12 +253,11 @@ class AccountsService(QObject):
     async def _open(self, record: AccountRecord, tokens: rest.Tokens | None = None) -> AccountService:
         folder = self._profile.account_folder(record.account_id)
         file = await open_account_file(folder)
-        if file.outbox_lost:
-            self.notice.emit(
-                tr("The local copy of {server} was damaged. Messages that waited there are lost.").format(
-                    server=record.server_name
-                )
+        if file.words_lost:
+            words = tr(
+                "The local copy of {server} was damaged. What you wrote there and did not send may be lost."
             )
+            self.notice.emit(words.format(server=record.server_name))
         context = _context(record.server_id, record.address)
         client = RestClient(parse_address(record.address), context=context)
         secret = _secret_name(record)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import sqlite3
 import threading
@@ -26,6 +27,8 @@ Connection = sqlite3.Connection
 
 Job = Callable[[Connection], T]
 WAITING_MAX: Final = 10_000
+_FULL: Final = "The disk is full. Free some space; nothing was lost."
+_NOT_WRITABLE: Final = "The profile folder can't be written. Check its rights."
 
 
 class StorageError(Exception):
@@ -161,7 +164,7 @@ class Worker:
             self._post(_set_exception, opened, _explain(problem))
             return
         except OSError as problem:
-            self._post(_set_exception, opened, StorageError(f"{self._path} can't be opened: {problem}"))
+            self._post(_set_exception, opened, explain_os(problem))
             return
         self._post(_set_none, opened)
         try:
@@ -221,14 +224,21 @@ def _transact(connection: sqlite3.Connection, job: Job[T]) -> T:
     return result
 
 
+def explain_os(problem: OSError) -> StorageError:
+    """What the system refused, in words."""
+    return StorageError(_FULL if problem.errno in {errno.ENOSPC, errno.EDQUOT} else _NOT_WRITABLE)
+
+
 def _explain(problem: sqlite3.Error) -> StorageError:
     code = getattr(problem, "sqlite_errorcode", 0) & 0xFF
-    if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+    # Text that is no UTF-8 comes without a code.
+    no_text = code == 0 and isinstance(problem, sqlite3.OperationalError)
+    if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} or no_text:
         return DamagedError("The local copy of this account is damaged.")
     if code == sqlite3.SQLITE_FULL:
-        return StorageError("The disk is full. Free some space; nothing was lost.")
+        return StorageError(_FULL)
     if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}:
-        return StorageError("The profile folder can't be written. Check its rights.")
+        return StorageError(_NOT_WRITABLE)
     return StorageError(f"The local copy of this account can't be used: {problem}")
 
 

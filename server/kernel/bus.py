@@ -32,10 +32,17 @@ Held = Callable[[], Awaitable[None]]
 
 
 class BusUnavailableError(ParleyError):
-    """The bus took nothing within its time: nothing was published."""
+    """The bus did not confirm within its time. What was on its way by then may still be there."""
 
     def __init__(self, message: str = "the server is overloaded") -> None:
         super().__init__(Code.UNAVAILABLE, message, retry_after_ms=1_000)
+
+
+class RecordTooLargeError(ParleyError):
+    """A record is larger than the bus takes: to try again is no use."""
+
+    def __init__(self, message: str = "this is too large") -> None:
+        super().__init__(Code.TOO_LARGE, message)
 
 
 class EventBus(Protocol):
@@ -56,6 +63,7 @@ class EventBus(Protocol):
 
         Raises:
             BusUnavailableError: full or away for longer than the publish time-out.
+            RecordTooLargeError: nothing was published, unless the cluster takes less than it should.
         """
         ...
 
@@ -72,6 +80,7 @@ class EventBus(Protocol):
 
         Raises:
             BusUnavailableError: as ``publish``; some may be there.
+            RecordTooLargeError: as ``publish``.
         """
         ...
 

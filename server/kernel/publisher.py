@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from server.kernel.bus import EventBus, Topic
+import structlog
+from msgspec.structs import replace
+
+from server.kernel.bus import EventBus, RecordTooLargeError, Topic
 from server.kernel.delivery import (
     DELIVERED,
     Answers,
     Delivery,
     ProfileDelivery,
+    RoomDelivery,
     UserDelivery,
 )
 from server.kernel.presence import Presence, Routes
 
 T = TypeVar("T")
+Records = Sequence[tuple[int, Delivery]]
+log: Final = structlog.get_logger(__name__)
 
 
 class DeliveryPublisher:
@@ -42,7 +48,19 @@ class DeliveryPublisher:
         everywhere = range(await self._bus.partitions(DELIVERED)) if routes is None else range(0)
         records = [(gateway, each) for each in deliveries for gateway in _gateways(each, routes, everywhere)]
         if records:
+            await self._publish(records)
+
+    async def _publish(self, records: Records) -> None:
+        """What is too large for one record goes as several, each with as much as the bus takes."""
+        try:
             await self._bus.publish_to(DELIVERED, records)
+        except RecordTooLargeError:
+            smaller = _halves(records)
+            if not smaller:
+                # Given back, it would hold up everything behind it for ever.
+                log.exception("delivery_too_large", delivery=type(records[0][1]).__name__)
+            for half in smaller:
+                await self._publish(half)
 
 
 async def broadcast(bus: EventBus, topic: Topic[T], payload: T) -> None:
@@ -52,6 +70,23 @@ async def broadcast(bus: EventBus, topic: Topic[T], payload: T) -> None:
         BusUnavailableError: some may have it.
     """
     await bus.publish_to(topic, [(partition, payload) for partition in range(await bus.partitions(topic))])
+
+
+def _halves(records: Records) -> Sequence[Records]:
+    """In their order; none where there is no less than this."""
+    if len(records) > 1:
+        middle = len(records) // 2
+        return records[:middle], records[middle:]
+    gateway, delivery = records[0]
+    match delivery:
+        case RoomDelivery(events=parts) | UserDelivery(events=parts) if len(parts) > 1:
+            name = "events"
+        case Answers(pushes=parts) if len(parts) > 1:
+            name = "pushes"
+        case _:
+            return ()
+    middle = len(parts) // 2
+    return [[(gateway, replace(delivery, **{name: half}))] for half in (parts[:middle], parts[middle:])]
 
 
 def _rooms(delivery: Delivery) -> Iterable[str]:

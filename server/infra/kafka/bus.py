@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
     InvalidProducerEpoch,
     KafkaError,
+    MessageSizeTooLargeError,
     OutOfOrderSequenceNumber,
     ProducerFenced,
     UnknownProducerId,
@@ -22,7 +23,7 @@ from aiokafka.errors import (
 
 from server.infra.kafka.consumer import Consumer, GroupConsumer, PartitionReader
 from server.infra.kafka.topics import Layout, look_up, make_topics
-from server.kernel.bus import BusUnavailableError, Handler, Held, Topic
+from server.kernel.bus import BusUnavailableError, Handler, Held, RecordTooLargeError, Topic
 from server.kernel.tasks import TaskOwner
 from server.kernel.telemetry import SILENCE, Dependency, Telemetry
 
@@ -33,7 +34,9 @@ log: Final = structlog.get_logger(__name__)
 _START_TIMEOUT_S: Final = 30.0
 _STOP_TIMEOUT_S: Final = 15.0
 _BACK_OFF_S: Final = 0.05
-_RECORD_MAX_BYTES: Final = 1024 * 1024
+_REQUEST_MAX_BYTES: Final = 1024 * 1024
+_RECORD_MAX_BYTES: Final = _REQUEST_MAX_BYTES - 1024
+"""The rest is for what Kafka puts around it."""
 _WATCH_TIMEOUT_S: Final = 20.0
 _REFUSALS_MAX: Final = 3
 _MISCOUNTED: Final = (OutOfOrderSequenceNumber, InvalidProducerEpoch, UnknownProducerId, ProducerFenced)
@@ -166,15 +169,18 @@ class KafkaBus:
         name = f"{self._prefix}{topic.name}"
         deadline = asyncio.get_running_loop().time() + self._publish_timeout_s
         encoded: dict[int, bytes] = {}
+        for _, payload in records:
+            if id(payload) not in encoded:
+                value = encoded[id(payload)] = self._encode(payload)
+                if len(value) > _RECORD_MAX_BYTES:
+                    # Before any of them is sent, so that whoever splits it publishes none twice.
+                    raise RecordTooLargeError
         sent = []
         try:
             async with asyncio.timeout_at(deadline):
                 count = await self._count(producer, name)
                 for number, payload in records:
-                    value = encoded.get(id(payload))
-                    if value is None:
-                        value = encoded[id(payload)] = self._encode(payload)
-                    sent.append(await producer.send(name, value, partition=number % count))
+                    sent.append(await producer.send(name, encoded[id(payload)], partition=number % count))
         except (KafkaError, TimeoutError, AssertionError) as problem:
             # aiokafka asserts that the partition exists: not where the topic was made anew with fewer.
             raise self._refused(name, problem) from problem
@@ -184,6 +190,10 @@ class KafkaBus:
                 async with asyncio.timeout_at(deadline):
                     for acknowledged in sent:
                         await acknowledged
+            except MessageSizeTooLargeError as problem:
+                # A cluster with a smaller `message.max.bytes` than Kafka's own.
+                log.warning("bus_record_too_large", topic=name, reason=repr(problem))
+                raise RecordTooLargeError from problem
             except (KafkaError, TimeoutError) as problem:
                 raise self._refused(name, problem) from problem
             self._refusals = 0
@@ -294,7 +304,7 @@ class KafkaBus:
             bootstrap_servers=self._servers,
             enable_idempotence=True,
             acks="all",
-            max_request_size=_RECORD_MAX_BYTES,
+            max_request_size=_REQUEST_MAX_BYTES,
             request_timeout_ms=round(self._publish_timeout_s * 1_000),
         )
         try:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from common.ids import new_id
-from common.protocol.pushes import Ok, UserChanged
-from common.protocol.types import User
+from common.protocol.pushes import MessageNew, Ok, UserChanged
+from common.protocol.types import Message, User
 from server.infra.memory.bus import MemoryBus
 from server.infra.memory.presence import MemoryPresence
+from server.kernel.bus import RecordTooLargeError
 from server.kernel.delivery import (
     Answers,
     Delivery,
@@ -86,3 +88,44 @@ async def test_while_routes_are_lost_all_but_answers_go_everywhere(bus: Recorded
     assert bus.calls == [
         [*((n, ROOM_NEWS) for n in everywhere), (2, ANSWER), *((n, ACCOUNT) for n in everywhere)]
     ]
+
+
+class Narrow(Recorded):
+    """Takes records of so many bytes, and of one call all or nothing."""
+
+    most = 4_000
+
+    async def publish_to(self, topic: Any, records: Any) -> None:
+        if any(len(msgspec.json.encode(delivery)) > self.most for _, delivery in records):
+            raise RecordTooLargeError
+        await super().publish_to(topic, records)
+
+    @property
+    def records(self) -> list[tuple[int, Any]]:
+        return [record for call in self.calls for record in call]
+
+
+def message(seq: int, length: int = 500) -> MessageNew:
+    return MessageNew(ROOM, seq, Message(ROOM, seq, seq, seq, MIRA, new_id(), "x" * length, 1))
+
+
+async def test_what_is_too_large_for_one_record_goes_as_several_in_order() -> None:
+    bus = Narrow()
+    messages = [message(seq) for seq in range(1, 34)]
+    answers, news = Answers(Origin(2, 7), [*messages]), RoomDelivery(ROOM, [*messages], 1.5, ["trace"])
+    await DeliveryPublisher(bus=bus, presence=Lost()).deliver([news, answers, ACCOUNT])
+    assert [push for n, each in bus.records if isinstance(each, Answers) for push in each.pushes] == messages
+    assert {n for n, each in bus.records if isinstance(each, Answers)} == {2}
+    for partition in range(3):
+        got = [each for n, each in bus.records if n == partition and isinstance(each, RoomDelivery)]
+        assert [event for each in got for event in each.events] == messages
+        assert {each.at for each in got} == {1.5}
+    assert [n for n, each in bus.records if each == ACCOUNT] == [0, 1, 2]
+
+
+async def test_one_that_nothing_can_be_taken_from_is_passed(expect_log: Callable[..., None]) -> None:
+    expect_log("delivery_too_large")
+    bus = Narrow()
+    answers = Answers(Origin(2, 7), [Ok(1), message(1, 5_000), Ok(2)])
+    await DeliveryPublisher(bus=bus, presence=Lost()).deliver([answers, ANSWER])
+    assert [push for _, each in bus.records for push in each.pushes] == [Ok(1), Ok(2), Ok(1)]

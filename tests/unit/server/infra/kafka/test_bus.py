@@ -15,7 +15,7 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 from common.ids import new_id
 from server.infra.kafka.bus import KafkaBus, Watch
 from server.infra.kafka.topics import Layout, make_topics
-from server.kernel.bus import BusUnavailableError, Topic
+from server.kernel.bus import BusUnavailableError, RecordTooLargeError, Topic
 from tests.support.services import services
 from tests.support.wait import until
 
@@ -194,5 +194,27 @@ async def test_a_reader_counts_its_partition_modulo_those_that_the_topic_has(qui
         assert await bus.partitions(NOTES) == 2
         await bus.publish_to(NOTES, [(5, Note(1)), (4, Note(2)), (1, Note(3))])
         await until(lambda: reader.seen == [1, 3], timeout_s=PATIENCE_S)
+    finally:
+        await bus.stop()
+
+
+async def test_a_record_that_is_too_large_is_refused_for_good_and_nothing_of_its_call_is_there(
+    quiet_kafka: None,
+) -> None:
+    seen: list[int] = []
+
+    async def take(letters: Sequence[Letter]) -> None:
+        seen.extend(len(letter.text) for letter in letters)
+
+    bus = KafkaBus(services().url("kafka"), prefix=f"{new_id()}.", partitions=2)
+    bus.read_partition(LETTERS, 1, take)
+    await bus.start()
+    largest = 1024 * 1024 - 1024 - len(msgspec.json.encode(Letter("")))
+    try:
+        with pytest.raises(RecordTooLargeError):
+            await bus.publish_to(LETTERS, [(1, Letter("x")), (1, Letter("x" * (largest + 1)))])
+        # What is not too large for the bus is not for the cluster either.
+        await bus.publish_to(LETTERS, [(1, Letter("x" * largest)), (1, Letter("xx"))])
+        await until(lambda: seen == [largest, 2], timeout_s=PATIENCE_S)
     finally:
         await bus.stop()

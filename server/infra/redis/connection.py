@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -15,6 +16,8 @@ from common.errors import Code, ParleyError
 from server.kernel.telemetry import SILENCE, Dependency, Telemetry
 
 TIMEOUT_S: Final = 2.0
+ANSWER_S: Final = 1.0
+"""For one answer, whatever the client tries for it: its tries to connect are nested in those to ask."""
 _RETRIES: Final = 2
 _CONNECTIONS: Final = 32
 
@@ -40,7 +43,8 @@ class _ToldRetry(Retry):
     async def call_with_retry(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the library has it
         try:
             return await super().call_with_retry(*args, **kwargs)
-        except (RedisError, OSError, TimeoutError):
+        except (RedisError, OSError, TimeoutError, asyncio.CancelledError):
+            # Cancelled by who did not wait any longer, as a rule.
             self._telemetry.failed(Dependency.REDIS)
             raise
 
@@ -60,9 +64,10 @@ def connect(url: str, telemetry: Telemetry = SILENCE) -> redis.Redis:
 
 
 @asynccontextmanager
-async def in_words() -> AsyncIterator[None]:
-    """Raises ``RedisUnavailableError`` for whatever the client says."""
+async def in_words(within_s: float = ANSWER_S) -> AsyncIterator[None]:
+    """Raises ``RedisUnavailableError`` for whatever the client says, and where it says nothing in time."""
     try:
-        yield
+        async with asyncio.timeout(within_s):
+            yield
     except (RedisError, OSError, TimeoutError) as problem:
         raise RedisUnavailableError from problem

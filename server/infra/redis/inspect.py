@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from server.infra.redis.connection import connect, in_words
+
+_PATIENCE_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +27,7 @@ async def inspect(url: str) -> RedisFacts:
     """
     client = connect(url)
     try:
-        async with in_words():
+        async with in_words(_PATIENCE_S):
             seconds, micros = await client.time()
             found = await client.info("server")
             memory = await client.info("memory")

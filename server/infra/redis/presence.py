@@ -35,8 +35,10 @@ _ROUTES_TTL_MS: Final = 180_000
 """One that outlives its gateway costs records that nobody takes; one lost by itself is back in a third."""
 _PARTS: Final = 3
 """Everything is refreshed so many times within its life."""
-_AWAY_S: Final = 1.0
-"""After a look-up that failed Redis is not asked for so long: messages do not wait for it."""
+_START_S: Final = 5.0
+_AWAY_S: Final = 10.0
+"""After something failed Redis is not asked for so long, or until the refresh got through: neither messages
+nor sessions wait for it."""
 
 
 Entry = tuple[str, str]
@@ -82,15 +84,20 @@ class RedisPresence:
         self._routes = _Mine(routes_ttl_ms)
         self._epoch: bytes | str | None = None
         """That of when everything was last written."""
-        self._unwritten = False
+        self._failures = 0
+        self._healed = 0
+        """Of the failures those after which everything was written again."""
         self._away_until = 0.0
+        self._dropping = asyncio.Lock()
+        self._going: set[Entry] = set()
+        """What is being removed."""
         self._ahead_ms = 0
         """Of Redis's clock before this machine's."""
 
     @property
     def reliable(self) -> bool:
         """Whether Redis has all that was added here."""
-        return not self._unwritten
+        return self._healed == self._failures
 
     async def start(self) -> None:
         """Connect.
@@ -98,7 +105,7 @@ class RedisPresence:
         Raises:
             RedisUnavailableError: it does not answer.
         """
-        async with in_words():
+        async with in_words(_START_S):
             await self._set_clock()
         self._tasks.spawn(self._keep_fresh(), name="refresh")
 
@@ -117,22 +124,35 @@ class RedisPresence:
         """Before anything of this process expires, and after it was lost."""
         while True:
             await asyncio.sleep(self._look_ms / 1_000)
+            # A write that fails meanwhile may be of what this has passed already.
+            before = self._failures
             try:
-                async with in_words():
-                    await self._refresh()
+                await self._refresh()
             except RedisUnavailableError as problem:
-                self._unwritten = True
+                self._failed()
                 log.warning("presence_not_refreshed", reason=problem.message)
             else:
-                self._unwritten = False
+                self._healed, self._away_until = before, 0.0
+
+    def _failed(self) -> None:
+        self._failures += 1
+        self._rest()
+
+    def _rest(self) -> None:
+        self._away_until = time.monotonic() + _AWAY_S
+
+    @property
+    def _away(self) -> bool:
+        return time.monotonic() < self._away_until
 
     async def _refresh(self) -> None:
-        await self._set_clock()
-        pipe: Any = self._client.pipeline(transaction=False)
-        pipe.set(_EPOCH, self._now_ms(), nx=True)
-        pipe.get(_EPOCH)
-        _, epoch = await pipe.execute()
-        lost = self._unwritten or epoch != self._epoch
+        async with in_words():
+            await self._set_clock()
+            pipe: Any = self._client.pipeline(transaction=False)
+            pipe.set(_EPOCH, self._now_ms(), nx=True)
+            pipe.get(_EPOCH)
+            _, epoch = await pipe.execute()
+        lost = not self.reliable or epoch != self._epoch
         for mine in (self._sessions, self._routes):
             some = list(mine.entries) if lost else mine.due(self._look_ms)
             for at in range(0, len(some), _AT_ONCE):
@@ -172,7 +192,7 @@ class RedisPresence:
 
     async def routes(self, room_ids: Sequence[str], user_ids: Sequence[str]) -> Routes | None:
         """None while Redis is away, and until two look periods after it was emptied."""
-        if time.monotonic() < self._away_until:
+        if self._away:
             return None
         now = self._now_ms()
         try:
@@ -186,7 +206,7 @@ class RedisPresence:
                         pipe.zrangebyscore(f"{prefix}{one}", now, "+inf")
                 _, epoch, *found = await pipe.execute()
         except RedisUnavailableError as problem:
-            self._away_until = time.monotonic() + _AWAY_S
+            self._rest()
             log.warning("routes_not_read", reason=problem.message)
             return None
         if now - int(epoch) < 2 * self._look_ms:
@@ -199,23 +219,36 @@ class RedisPresence:
 
     async def _put(self, mine: _Mine, entries: list[Entry]) -> None:
         mine.put(entries)
+        if not self._going.isdisjoint(entries):
+            # On another connection, so the removal might come last.
+            async with self._dropping:
+                pass
+        # What is not written now the next refresh writes; until then this process looks into the database.
+        if self._away:
+            self._failures += 1
+            return
         try:
-            async with in_words():
-                await self._add(entries, mine.ttl_ms)
+            await self._add(entries, mine.ttl_ms)
         except RedisUnavailableError as problem:
-            # The next refresh writes them; until then this process looks into the database.
-            self._unwritten = True
+            self._failed()
             log.warning("presence_not_written", reason=problem.message)
 
     async def _drop(self, mine: _Mine, entries: list[Entry]) -> None:
         for entry in entries:
             mine.entries.pop(entry, None)
-        try:
-            async with in_words():
-                await self._remove(entries)
-        except RedisUnavailableError as problem:
-            # They end by themselves.
-            log.warning("presence_not_taken_back", reason=problem.message)
+        async with self._dropping:
+            gone = [entry for entry in entries if entry not in mine.entries]
+            # While it is away: they end by themselves.
+            if not gone or self._away:
+                return
+            self._going.update(gone)
+            try:
+                await self._remove(gone)
+            except RedisUnavailableError as problem:
+                self._failed()
+                log.warning("presence_not_taken_back", reason=problem.message)
+            finally:
+                self._going.difference_update(gone)
 
     def _now_ms(self) -> int:
         return time.time_ns() // 1_000_000 + self._ahead_ms
@@ -228,18 +261,20 @@ class RedisPresence:
         ends = self._now_ms() + ttl_ms
         for at in range(0, len(entries), _AT_ONCE):
             # No transaction: the keys of a batch lie on several nodes of a cluster.
-            pipe = self._client.pipeline(transaction=False)
-            for key, member in entries[at : at + _AT_ONCE]:
-                pipe.zadd(key, {member: ends})
-                pipe.pexpire(key, ttl_ms)
-            await pipe.execute()
+            async with in_words():
+                pipe = self._client.pipeline(transaction=False)
+                for key, member in entries[at : at + _AT_ONCE]:
+                    pipe.zadd(key, {member: ends})
+                    pipe.pexpire(key, ttl_ms)
+                await pipe.execute()
 
     async def _remove(self, entries: list[Entry]) -> None:
         for at in range(0, len(entries), _AT_ONCE):
-            pipe = self._client.pipeline(transaction=False)
-            for key, member in entries[at : at + _AT_ONCE]:
-                pipe.zrem(key, member)
-            await pipe.execute()
+            async with in_words():
+                pipe = self._client.pipeline(transaction=False)
+                for key, member in entries[at : at + _AT_ONCE]:
+                    pipe.zrem(key, member)
+                await pipe.execute()
 
 
 def _routes(gateway: int, room_ids: Iterable[str], user_ids: Iterable[str]) -> list[Entry]:

@@ -31,6 +31,7 @@ from server.infra.crypto.passwords import Argon2Hasher
 from server.infra.crypto.tokenkeys import LOOK_MS, TokenKeys
 from server.infra.crypto.tokens import SignedTokens
 from server.infra.pictures import PillowPictures
+from server.kernel.allowance import Allowances
 from server.kernel.bus import EventBus
 from server.kernel.clock import Clock, SystemClock
 from server.kernel.database import Database
@@ -190,6 +191,7 @@ class Server:
         )
         users = people.users
         self._resets = people.resets
+        allowances = Allowances(settings.limits, clock)
         gateway = Gateway(
             authenticator=users,
             accounts=_Accounts(users),
@@ -200,7 +202,7 @@ class Server:
             },
             presence=presence,
             clock=clock,
-            limits=settings.limits,
+            allowances=allowances,
             place=Place(server_id=identity.server_id, ordinal=settings.ordinal, telemetry=told),
         )
         self._gateway = gateway
@@ -211,6 +213,7 @@ class Server:
         self._stack.push_async_callback(gateway.stop)
         app = make_app(
             authenticator=users,
+            allowances=allowances,
             info=partial(_info, self.server_id, people.admission),
             metrics=MetricsPage(metrics.text, token=settings.metrics_token),
             ready=ready.report,

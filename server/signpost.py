@@ -21,6 +21,7 @@ from server.gateway.gateway import Gateway, Place
 from server.gateway.ports import Account
 from server.http.app import MetricsPage, make_app
 from server.infra.memory.presence import MemoryPresence
+from server.kernel.allowance import Allowances
 from server.kernel.clock import Clock
 from server.kernel.identity import Identity
 from server.kernel.readiness import Report
@@ -83,6 +84,7 @@ class Signpost:
         self._info = ServerInfo(
             PRODUCT, server_id, settings.name, list(VERSIONS), settings.registration, moved_to=moved_to
         )
+        self._allowances = Allowances(settings.limits, clock)
         self.gateway = Gateway(
             authenticator=self._gone,
             accounts=self._gone,
@@ -90,7 +92,7 @@ class Signpost:
             handlers={},
             presence=MemoryPresence(),
             clock=clock,
-            limits=settings.limits,
+            allowances=self._allowances,
             place=Place(server_id=server_id),
         )
 
@@ -98,6 +100,7 @@ class Signpost:
         """REST, of which one call answers."""
         return make_app(
             authenticator=self._gone,
+            allowances=self._allowances,
             info=self._told,
             metrics=metrics,
             ready=ready,

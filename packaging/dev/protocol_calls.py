@@ -18,7 +18,7 @@ from server.http.app import make_app
 from server.kernel.identity import Identity
 
 PREFIX: Final = "/api/v1"
-_BY_OTHERS: Final = ("identity", "client_address")
+_BY_OTHERS: Final = ("identity", "author", "client_address")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,7 @@ def calls() -> list[Call]:
     app = make_app(
         # Nothing is called: the application is only looked at.
         authenticator=cast("Any", SimpleNamespace()),
+        allowances=cast("Any", SimpleNamespace()),
         info=cast("Any", SimpleNamespace()),
         metrics=cast("Any", SimpleNamespace()),
         ready=cast("Any", SimpleNamespace()),
@@ -113,7 +114,7 @@ def _call(method: str, path: str, handler: HTTPRouteHandler, operation: dict[str
         path=path,
         summary=" ".join((handler.fn.__doc__ or "").split()).replace("``", "`"),
         status=handler.status_code,
-        public="identity" not in handler.parsed_fn_signature.parameters,
+        public=not {"identity", "author"} & handler.parsed_fn_signature.parameters.keys(),
         body=body,
         body_media=tuple(media for media in asked if media != "application/json"),
         answer=None if answer is type(None) else answer,

@@ -165,10 +165,10 @@ FIELDS: Final[dict[str, str]] = {
 }
 
 LIMITS: Final[dict[str, str]] = {
-    "messages_per_second": "`message.send` of one user, over all their connections, in the long run.",
-    "messages_burst": "`message.send` at once, before the rate holds.",
-    "requests_per_second": "All other requests of one user, in the long run.",
-    "requests_burst": "All other requests at once.",
+    "messages_per_second": "`message.send` and REST calls of which others are told, by one user, on average.",
+    "messages_burst": "As many of those at once, before the rate holds.",
+    "requests_per_second": "All other requests and REST calls of one user, in the long run.",
+    "requests_burst": "As many of those at once.",
     "login_failures": "Wrong passwords in a window, per account and address; ten times as many per address.",
     "login_window_ms": "That window.",
     "room_members": "People in one room.",

@@ -87,10 +87,10 @@ class RoomController(Controller):
         room_id: PathId,
         data: rest.RoomChange,
         rooms: RoomService,
-        identity: Identity,
+        author: Identity,
     ) -> Head:
         """Rename, topic, visibility, history access."""
-        return await rooms.change(identity.user_id, room_id, data)
+        return await rooms.change(author.user_id, room_id, data)
 
     @post("/{room_id:str}/join", status_code=200)
     async def join(self, room_id: PathId, rooms: RoomService, identity: Identity) -> Head:
@@ -144,10 +144,10 @@ class RoomController(Controller):
         member_id: PathId,
         data: rest.MemberChange,
         rooms: RoomService,
-        identity: Identity,
+        author: Identity,
     ) -> Head:
         """Give a role."""
-        return await rooms.set_role(identity.user_id, room_id, member_id, data)
+        return await rooms.set_role(author.user_id, room_id, member_id, data)
 
     @get("/{room_id:str}/messages")
     async def messages(
@@ -172,10 +172,10 @@ class RoomController(Controller):
         room_id: PathId,
         data: rest.MessagePost,
         posts: PostService,
-        identity: Identity,
+        author: Identity,
     ) -> Message:
         """A message from a bot; the same ``client_msg_id`` gives the message as it is now."""
-        return await posts.post(identity.user_id, room_id, data)
+        return await posts.post(author.user_id, room_id, data)
 
 
 def routes() -> Sequence[ControllerRouterHandler]:

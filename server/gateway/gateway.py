@@ -14,14 +14,13 @@ from typing import Any, Final
 import structlog
 
 from common.errors import CloseCode, Code, ParleyError
-from common.limits import Limits
 from common.protocol.pushes import ServerClosing
 from server.gateway.connection import Connection
 from server.gateway.hub import Hub
 from server.gateway.ports import Accounts, Rooms
-from server.gateway.ratelimit import Allowance
 from server.gateway.session import Session
 from server.gateway.telling import tell
+from server.kernel.allowance import Allowance, Allowances
 from server.kernel.clock import Clock
 from server.kernel.delivery import Delivery
 from server.kernel.identity import Authenticator, Identity
@@ -65,14 +64,14 @@ class Gateway:
         handlers: RequestHandlers,
         presence: Presence,
         clock: Clock,
-        limits: Limits,
+        allowances: Allowances,
         place: Place,
     ) -> None:
         self.authenticator = authenticator
         self.accounts = accounts
         self.handlers = handlers
         self.clock = clock
-        self.limits = limits
+        self.limits = allowances.limits
         self.telemetry = place.telemetry
         self.server_id = place.server_id
         self.history_epoch = ""
@@ -85,7 +84,7 @@ class Gateway:
         # Not from 1: an answer that was on its way to this gateway before a restart is nobody's now.
         self._numbers = itertools.count(secrets.randbits(_NUMBER_BITS))
         self._open: set[Session] = set()
-        self._allowances: dict[str, Allowance] = {}
+        self._allowances = allowances
 
     def __len__(self) -> int:
         """Open connections, signed in or not."""
@@ -181,11 +180,7 @@ class Gateway:
         if 0 < self.limits.connections_per_user <= len(others):
             raise ParleyError(Code.LIMIT_REACHED, "too many connections of this account")
         self.hub.add(session, identity.user_id)
-        allowance = self._allowances.get(identity.user_id)
-        if allowance is None:
-            allowance = Allowance(self.limits, self.clock.monotonic())
-            self._allowances[identity.user_id] = allowance
-        return allowance
+        return self._allowances.of(identity.user_id)
 
     async def route(self, identity: Identity) -> None:
         """Make it known that the device is connected here."""
@@ -222,7 +217,7 @@ class Gateway:
         pause_s = self.limits.ping_interval_ms / 1_000 / _WHEEL
         for spoke in itertools.cycle(range(_WHEEL)):
             await asyncio.sleep(pause_s)
-            self._forget_allowances()
+            self._allowances.forget(self.hub.sessions_of)
             now_ms = self.clock.now_ms()
             for session in tuple(self._open):
                 if session.number % _WHEEL != spoke:
@@ -231,13 +226,3 @@ class Gateway:
                 identity = session.identity
                 if identity and identity.expires_at_s * 1_000 + self.limits.token_grace_ms < now_ms:
                     session.close(CloseCode.UNAUTHENTICATED, "the token has expired")
-
-    def _forget_allowances(self) -> None:
-        now = self.clock.monotonic()
-        idle = [
-            user_id
-            for user_id, allowance in self._allowances.items()
-            if allowance.full(now) and not self.hub.sessions_of(user_id)
-        ]
-        for user_id in idle:
-            del self._allowances[user_id]

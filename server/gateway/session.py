@@ -14,7 +14,7 @@ from common.protocol.pushes import Error, Heads, Ok, Push, Ready, Welcome
 from common.protocol.requests import Hello, MessageSend, Receipt, Request, SessionRenew, Typing
 from common.protocol.version import VERSION, negotiate
 from server.gateway.connection import Connection, text_frame
-from server.gateway.ratelimit import Allowance
+from server.kernel.allowance import Allowance
 from server.kernel.delivery import Origin
 from server.kernel.identity import Identity
 from server.kernel.session import PUBLISH_ONLY, Later, SessionContext

@@ -17,6 +17,7 @@ from litestar.types import ControllerRouterHandler
 from common.errors import HTTP_STATUS, Code, ParleyError
 from common.protocol.rest import Problem, ServerInfo
 from server.http.docs import docs_script, openapi_config
+from server.kernel.allowance import Allowances
 from server.kernel.identity import Authenticator, Identity
 from server.kernel.readiness import Report
 
@@ -52,19 +53,30 @@ class MetricsPage:
 def make_app(
     *,
     authenticator: Authenticator,
+    allowances: Allowances,
     info: Callable[[], Awaitable[ServerInfo]],
     metrics: MetricsPage,
     ready: Callable[[], Awaitable[Report]],
     routes: Sequence[ControllerRouterHandler],
     services: Mapping[str, object],
 ) -> Litestar:
-    """``services`` are injected into handlers by their names; ``ready`` what is missing."""
+    """``services`` are injected into handlers by their names; ``ready`` what is missing.
+
+    ``identity`` is who asks, and costs a request of their allowance; a handler whose call is told to others
+    takes ``author`` instead, which costs a message as well.
+    """
 
     async def identity(request: Request[Any, Any, Any]) -> Identity:
         header = request.headers.get("Authorization", "")
         if not header.startswith(_BEARER):
             raise ParleyError(Code.UNAUTHENTICATED, "an access token is missing")
-        return await authenticator.authenticate(header.removeprefix(_BEARER))
+        found = await authenticator.authenticate(header.removeprefix(_BEARER))
+        allowances.request(found.user_id)
+        return found
+
+    async def author(identity: Identity) -> Identity:
+        allowances.message(identity.user_id)
+        return identity
 
     @get("/server", tags=["server"])
     async def server() -> ServerInfo:
@@ -103,6 +115,7 @@ def make_app(
         dependencies={
             **provided,
             "identity": Provide(identity),
+            "author": Provide(author),
             "client_address": Provide(_client_address, sync_to_thread=False),
         },
         exception_handlers={

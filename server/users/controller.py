@@ -143,10 +143,10 @@ class PeopleController(Controller):
         self,
         data: rest.ProfileChange,
         profiles: ProfileService,
-        identity: Identity,
+        author: Identity,
     ) -> User:
         """Change one's own profile."""
-        return await profiles.change(identity, data)
+        return await profiles.change(author, data)
 
     @post("/users/me/delete", status_code=204)
     async def delete_me(
@@ -157,15 +157,15 @@ class PeopleController(Controller):
 
     @put("/users/me/avatar", status_code=200, request_max_body_size=AVATAR_MAX_BYTES)
     async def set_picture(
-        self, request: Request[Any, Any, Any], profiles: ProfileService, identity: Identity
+        self, request: Request[Any, Any, Any], profiles: ProfileService, author: Identity
     ) -> User:
         """Give oneself a picture: PNG, JPEG or WebP as the body, at most 2 MiB; kept as a small square."""
-        return await profiles.set_picture(identity, await request.body())
+        return await profiles.set_picture(author, await request.body())
 
     @delete("/users/me/avatar", status_code=204)
-    async def remove_picture(self, profiles: ProfileService, identity: Identity) -> None:
+    async def remove_picture(self, profiles: ProfileService, author: Identity) -> None:
         """Initials again."""
-        await profiles.remove_picture(identity)
+        await profiles.remove_picture(author)
 
     @get("/users/{user_id:str}/avatar")
     async def picture(

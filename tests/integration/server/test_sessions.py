@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx2
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
@@ -21,6 +23,16 @@ from tests.support.client import PASSWORD, Rest, client, direct_room, register
 @pytest.fixture
 def limits() -> Limits:
     return Limits(messages_per_second=1.0, messages_burst=3, send_queue_bytes=64 * 1024)
+
+
+@pytest.fixture
+async def slow_server(tmp_path: Path) -> AsyncIterator[Server]:
+    """Where nobody gets anything back during a test."""
+    limits = Limits(messages_per_second=0.001, messages_burst=3, requests_per_second=0.001, requests_burst=7)
+    running = Server(Settings(data=tmp_path / "slow", port=0, limits=limits))
+    await running.start()
+    yield running
+    await running.stop()
 
 
 async def test_a_second_socket_of_a_device_replaces_the_first(server: Server) -> None:
@@ -78,6 +90,43 @@ async def test_a_flood_is_rate_limited_and_the_connection_lives(server: Server) 
         assert refused.code == Code.RATE_LIMITED
         assert refused.retry_after_ms
         assert (await a.history(room)).at_end
+
+
+async def test_abuse_12_a_flood_by_rest_is_rate_limited_and_shares_its_allowance_with_the_socket(
+    slow_server: Server,
+) -> None:
+    server = slow_server
+    mira, dario = await register(server.url, "mira"), await register(server.url, "dario")
+    room = (await direct_room(server.url, mira, dario)).room_id
+
+    async def post() -> httpx2.Response:
+        rest = Rest(server.url, mira.access_token)
+        return await rest.call("POST", f"/rooms/{room}/messages", client_msg_id=new_id(), body="by a bot")
+
+    async def rename() -> httpx2.Response:
+        rest = Rest(server.url, mira.access_token)
+        return await rest.call("PATCH", "/users/me", about="by a bot")
+
+    assert [(await each()).status_code for each in (post, rename, post)] == [200, 200, 200]
+    for each in (post, rename):
+        refused = await each()
+        assert refused.status_code == 429
+        assert refused.json()["code"] == Code.RATE_LIMITED
+        assert int(refused.headers["Retry-After"]) >= 1
+    async with client(server.url, mira) as a:
+        again = await a.send(lambda i: requests.MessageSend(i, new_id(), room, "by the socket"))
+        assert (await a.refusal(again)).code == Code.RATE_LIMITED
+        assert len((await a.history(room)).messages) == 2
+
+
+async def test_reading_by_rest_is_rate_limited_too(slow_server: Server) -> None:
+    server = slow_server
+    mira, dario = await register(server.url, "mira"), await register(server.url, "dario")
+    codes = [
+        (await Rest(server.url, who.access_token).call("GET", "/rooms/")).status_code
+        for who in (*[mira] * 8, dario)
+    ]
+    assert codes == [*[200] * 7, 429, 200]
 
 
 @pytest.mark.parametrize(

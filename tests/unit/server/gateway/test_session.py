@@ -21,6 +21,7 @@ from server.gateway.gateway import Gateway, Place
 from server.gateway.ports import Account
 from server.gateway.session import Session
 from server.infra.memory.presence import MemoryPresence
+from server.kernel.allowance import Allowances
 from server.kernel.bus import BusUnavailableError
 from server.kernel.identity import Identity
 from server.kernel.session import Later, SessionContext
@@ -121,15 +122,16 @@ def wire() -> Wire:
 @pytest.fixture
 async def session(bus: Bus, wire: Wire) -> AsyncIterator[Session]:
     """Signed in."""
-    someone = Someone()
+    someone, clock = Someone(), ManualClock()
+    limits = Limits(messages_per_second=0, requests_per_second=0, in_flight_per_connection=4)
     gateway = Gateway(
         authenticator=someone,
         accounts=someone,
         rooms=someone,
         handlers={MessageSend: bus.send, Receipt: bus.receipt},
         presence=MemoryPresence(),
-        clock=ManualClock(),
-        limits=Limits(messages_per_second=0, requests_per_second=0, in_flight_per_connection=4),
+        clock=clock,
+        allowances=Allowances(limits, clock),
         place=Place(server_id=new_id()),
     )
     session = Session(gateway, cast("Connection", wire), 1)

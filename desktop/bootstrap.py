@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
@@ -64,13 +65,17 @@ class Desktop:
         self._tasks.spawn(_warm_up(), name="warm up")
 
     async def close(self) -> None:
-        """Write what is unsaved, stop the server, end what runs."""
+        """Write what is unsaved, stop the server, end what runs: each also where another one fails."""
         if self.window is not None:
             self.window.keep_place()
-        await self._tasks.close()
-        await self.accounts.close()
-        await self.host.close()
-        self._profile.close()
+        async with AsyncExitStack() as ends:  # the last one first
+            ends.callback(self._close_window)
+            ends.callback(self._profile.close)
+            ends.push_async_callback(self.host.close)
+            ends.push_async_callback(self.accounts.close)
+            ends.push_async_callback(self._tasks.close)
+
+    def _close_window(self) -> None:
         if self.window is not None:
             # Qt's own time and order, not the garbage collector's.
             self.window.close_now()

@@ -9,8 +9,8 @@ from typing import Final
 from desktop.services.host import HostedServer, HostProblem, HostSettings
 from server.embedded import EmbeddedError, EmbeddedServer, EmbeddedSettings
 
-_START_TIMEOUT_S: Final = 60.0
-_CALL_TIMEOUT_S: Final = 30.0
+START_TIMEOUT_S: Final = 60.0
+CALL_TIMEOUT_S: Final = 30.0
 
 
 async def start_server(settings: HostSettings) -> HostedServer:
@@ -28,7 +28,12 @@ async def start_server(settings: HostSettings) -> HostedServer:
             first=settings.first,
         )
     )
-    await _within(server.start(), _START_TIMEOUT_S)
+    try:
+        await _within(server.start(), START_TIMEOUT_S, "The server did not start in time. Try it again.")
+    except BaseException:
+        # It may still come up, and nobody would know it.
+        server.stop()
+        raise
     return _Hosted(server)
 
 
@@ -55,17 +60,21 @@ class _Hosted:
             return 0
 
     async def reset_password(self, username: str, new: str) -> None:
-        await _within(self._server.reset_password(username, new), _CALL_TIMEOUT_S)
+        await _within(self._server.reset_password(username, new), CALL_TIMEOUT_S)
 
     async def stop(self) -> None:
-        await _within(self._server.stop(), _CALL_TIMEOUT_S)
+        await _within(
+            self._server.stop(), CALL_TIMEOUT_S, "The server takes long to stop. What it stored is safe."
+        )
 
 
-async def _within(future: Future[None], timeout_s: float) -> None:
+async def _within(
+    future: Future[None], timeout_s: float, late: str = "The server did not answer in time."
+) -> None:
     try:
         async with asyncio.timeout(timeout_s):
             await asyncio.wrap_future(future)
     except EmbeddedError as problem:
         raise HostProblem(str(problem)) from problem
     except TimeoutError:
-        raise HostProblem("The server did not answer in time.") from None
+        raise HostProblem(late) from None

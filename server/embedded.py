@@ -47,8 +47,12 @@ class EmbeddedServer:
         self._server: Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
+        self._stop_wanted = False
         self._started: Future[None] = Future()
         self._ended: Future[None] = Future()
+        # Marked as running: who waits for one may give up without cancelling what the thread will say.
+        self._started.set_running_or_notify_cancel()
+        self._ended.set_running_or_notify_cancel()
         # Not a daemon: the interpreter waits for the last commit.
         self._thread = threading.Thread(target=self._main, name="parley-server")
 
@@ -73,7 +77,8 @@ class EmbeddedServer:
         return self._started
 
     def stop(self) -> Future[None]:
-        """Drain and end; done when the thread is."""
+        """Drain and end; done when the thread is. While it starts: as soon as it has started."""
+        self._stop_wanted = True
         if self._loop is not None and self._stopping is not None and not self._ended.done():
             self._loop.call_soon_threadsafe(self._stopping.set)
         return self._ended
@@ -126,10 +131,14 @@ class EmbeddedServer:
             await server.start(first=settings.first)
         except (OperatorError, ParleyError, OSError) as problem:
             raise EmbeddedError(str(problem)) from problem
-        self._server, self._loop, self._stopping = server, asyncio.get_running_loop(), asyncio.Event()
-        self._started.set_result(None)
-        await self._stopping.wait()
-        await server.stop()
+        try:
+            self._server, self._loop, self._stopping = server, asyncio.get_running_loop(), asyncio.Event()
+            self._started.set_result(None)
+            # Set before the loop could be told, or told through it: never neither.
+            if not self._stop_wanted:
+                await self._stopping.wait()
+        finally:
+            await server.stop()
 
 
 async def _in_words(work: Coroutine[Any, Any, None]) -> None:

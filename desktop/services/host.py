@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -22,6 +23,8 @@ from desktop.services.accounts import AccountsService, found_at
 from desktop.services.state import HostState, ServerFound, ServiceError
 from desktop.services.words import tr
 from desktop.storage.profile import Profile
+
+log: Final = logging.getLogger(__name__)
 
 EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - hosting for the network is what the person asks for
 POLL_S: Final = 2.0
@@ -144,9 +147,13 @@ class HostService(QObject):
         await self.start()
 
     async def close(self) -> None:
-        """Stop with the program."""
-        await self.stop()
-        await self._tasks.close()
+        """Stop with the program; one that takes too long ends by itself, and the program with it."""
+        try:
+            await self.stop()
+        except ServiceError as problem:
+            log.warning("the server did not stop: %s", problem.text)
+        finally:
+            await self._tasks.close()
 
     async def reset_password_locally(self, username: str, new: str) -> None:
         if self._server is None:
@@ -188,9 +195,16 @@ class HostService(QObject):
 
     async def _stop(self) -> None:
         server, self._server = self._server, None
-        if server is not None:
+        if server is None:
+            return
+        problem = ""
+        try:
             await server.stop()
-            self._set(HostState(running=False, name=self._state.name))
+        except HostProblem as late:
+            problem = late.text
+            raise ServiceError(problem) from late
+        finally:
+            self._set(HostState(running=False, name=self._state.name, problem=problem))
 
     def _keep(self, name: str, server: HostedServer) -> None:
         self._profile.set_setting(_SETTING, _Kept(name=name, port=parse_address(server.url).port))

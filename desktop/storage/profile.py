@@ -153,11 +153,14 @@ class Profile:
             while not self._writes.empty():
                 newer = self._writes.get()
                 if newer is None:
-                    write_atomically(self.folder / _FILE, data)
+                    self._save(data)
                     return
                 data = newer
-            with contextlib.suppress(OSError):  # a full disk: the next change writes it all again
-                write_atomically(self.folder / _FILE, data)
+            self._save(data)
+
+    def _save(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):  # a full disk: the next change writes it all again
+            write_atomically(self.folder / _FILE, data)
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import socket
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from common.address import parse_address
+from desktop import embedded_host
 from desktop.embedded_host import start_server
 from desktop.services.host import HostService
 from desktop.services.state import Link, ServiceError
@@ -19,6 +22,11 @@ from tests.support.wait import until
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
+
+
+def no_server() -> bool:
+    """None runs, starts or stops in this process."""
+    return not [thread for thread in threading.enumerate() if thread.name == "parley-server"]
 
 
 class Hosting:
@@ -37,6 +45,11 @@ class Hosting:
     async def create(self) -> None:
         await self.host.create(server_name="Home", name="Ada", username="ada", password=PASSWORD)
         await online(self.desk.account)
+
+    async def alone(self) -> None:
+        """Nobody connects any more, the host's own account included."""
+        await self.desk.accounts.close()
+        await until(lambda: not self.host._server or not self.host._server.connections)
 
     async def close(self) -> None:
         await self.desk.accounts.close()
@@ -106,3 +119,41 @@ async def test_a_forgotten_password_is_reset_at_the_host(hosting: Hosting) -> No
     found = await hosting.desk.accounts.find(hosting.desk.account.info.address)
     account = await hosting.desk.accounts.sign_in(found, username="ada", password="another good password")
     await online(account)
+
+
+async def test_a_start_that_takes_too_long_is_told_and_leaves_nothing_behind(
+    hosting: Hosting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await hosting.create()
+    await hosting.alone()
+    await hosting.host.stop()
+    with monkeypatch.context() as hasty:
+        hasty.setattr(embedded_host, "START_TIMEOUT_S", 0.0)
+        with pytest.raises(ServiceError, match="did not start in time"):
+            await hosting.host.start()
+    assert not hosting.host.state.running
+    assert "in time" in hosting.host.state.problem
+    await until(no_server)
+    await hosting.host.start()
+    assert hosting.host.state.running
+
+
+async def test_a_server_that_does_not_stop_in_time_is_told_and_the_program_ends(
+    hosting: Hosting, monkeypatch: pytest.MonkeyPatch, expect_log: Callable[..., None]
+) -> None:
+    await hosting.create()
+    await hosting.alone()
+    monkeypatch.setattr(embedded_host, "CALL_TIMEOUT_S", 0.0)
+    with pytest.raises(ServiceError, match="long to stop"):
+        await hosting.host.stop()
+    assert not hosting.host.state.running
+    assert "long to stop" in hosting.host.state.problem
+    await until(no_server)
+    await hosting.host.start()
+    with pytest.raises(ServiceError, match="long to stop"):
+        await hosting.host.restart()
+    await until(no_server)
+    await hosting.host.start()
+    expect_log("the server did not stop", level=logging.WARNING)
+    await hosting.host.close()
+    await until(no_server)

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from common.protocol.rest import Register
+from server.bootstrap import Server
 from server.embedded import EmbeddedError, EmbeddedServer, EmbeddedSettings
 from tests.support.client import Rest
 from tests.support.tree import ROOT
+from tests.support.wait import until
 
 
 def settings(folder: Path, port: int = 0, first: Register | None = None) -> EmbeddedSettings:
@@ -59,6 +61,41 @@ async def test_a_second_server_on_the_folder_or_the_port_says_why(tmp_path: Path
             await asyncio.wrap_future(EmbeddedServer(settings(tmp_path / "two", port)).start())
     finally:
         await asyncio.wrap_future(server.stop())
+
+
+async def test_one_whose_start_nobody_waits_for_any_more_can_be_stopped(tmp_path: Path) -> None:
+    server = EmbeddedServer(settings(tmp_path))
+    asyncio.wrap_future(server.start()).cancel()
+    # Perhaps before it listens: it ends as soon as it does, and lets its folder go.
+    await asyncio.wrap_future(server.stop())
+    again = EmbeddedServer(settings(tmp_path))
+    await asyncio.wrap_future(again.start())
+    asyncio.wrap_future(again.stop()).cancel()
+    await asyncio.wrap_future(again.stop())
+    again._thread.join(10)
+    assert not again._thread.is_alive()
+    third = EmbeddedServer(settings(tmp_path))
+    await asyncio.wrap_future(third.start())
+    await asyncio.wrap_future(third.stop())
+
+
+async def test_one_that_is_cancelled_while_it_runs_still_stops_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = list[bool]()
+    stop = Server.stop
+
+    async def watched(server: Server) -> None:
+        await stop(server)
+        stopped.append(True)
+
+    monkeypatch.setattr(Server, "stop", watched)
+    server = EmbeddedServer(settings(tmp_path))
+    waiting = asyncio.wrap_future(server.start())
+    waiting.cancel()
+    await until(lambda: server._server is not None)
+    await asyncio.wrap_future(server.stop())
+    assert stopped == [True]
 
 
 _WHOLE_LIFE = """

@@ -11,7 +11,6 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from importlib import metadata
 from typing import Final
 
 import structlog
@@ -20,6 +19,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from common.errors import ParleyError
+from common.version import product_version
 from server.kernel.telemetry import Dependency, Stage
 
 log: Final = structlog.get_logger(__name__)
@@ -256,11 +256,6 @@ def _process() -> Iterator[Metric]:
 
 
 def _build_info() -> Metric:
-    try:
-        version = metadata.version("parley")
-    except metadata.PackageNotFoundError:
-        # Frozen into an application.
-        version = "unknown"
     info = GaugeMetricFamily("parley_build_info", "1; what runs.", labels=["version", "python"])
-    info.add_metric([version, platform.python_version()], 1)
+    info.add_metric([product_version(), platform.python_version()], 1)
     return info

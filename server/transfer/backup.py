@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Any, Final, Self
 
 from common.ids import short_key
+from common.version import product_version
 from server.infra import migrations
 from server.infra.crypto.identity import ServerIdentity
 from server.infra.folder_blobs import FolderBlobs
@@ -20,7 +21,6 @@ from server.transfer.places import (
     TransferError,
     folder_blobs,
     identity_of,
-    product_version,
     readable,
     started,
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -23,11 +22,6 @@ STATEMENT_TIMEOUT_S: Final = 3_600.0
 
 class TransferError(OperatorError):
     """Why data were not carried; says what to do."""
-
-
-def product_version() -> str:
-    """Of this program."""
-    return version("parley")
 
 
 def identity_of(settings: Settings) -> ServerIdentity:

@@ -26,7 +26,7 @@ from server.kernel.failures import OperatorError
 from server.kernel.meta import owner
 from server.kernel.outbox import waiting_events
 from server.settings import DATABASE_FILE, Role, Settings, unknown_variables
-from server.stores import choose_database
+from server.stores import choose_database, kafka_brokers
 
 if TYPE_CHECKING:
     from server.infra.kafka.inspect import ClusterFacts
@@ -237,7 +237,7 @@ async def _redis(settings: Settings) -> list[Finding]:
 async def _kafka(settings: Settings) -> list[Finding]:
     from server.infra.kafka.inspect import inspect
 
-    found = await inspect(settings.kafka_servers, settings.kafka_prefix)
+    found = await inspect(kafka_brokers(settings), settings.kafka_prefix)
     findings = [ok("kafka", f"{found.brokers} brokers")]
     if not found.topics:
         findings.append(

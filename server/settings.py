@@ -7,13 +7,13 @@ Each is a field of ``Settings`` and nowhere else: its flag, its variable and its
 from __future__ import annotations
 
 import ipaddress
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, get_type_hints
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -35,6 +35,17 @@ CONFIG_VARIABLE: Final = "PARLEY_CONFIG"
 _LIMIT_PREFIX: Final = "PARLEY_LIMITS__"
 _LIMITS: Final = "limits"
 _HIDDEN: Final = "***"
+_URL: Final = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*)://"
+    # Nowhere a character that could be of a password that is not encoded: / ? # [ ], another : or @.
+    r"(?:(?P<user>[\w.~%!$&'()*+,;=-]*)(?::(?P<password>[\w.~%!$&'()*+,;=-]*))?@)?"
+    r"(?P<hosts>(?:(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:,[\w.-]+(?::\d{1,5})?)*)?)"
+    r"(?P<path>(?:/[\w.~%-]*)*)"
+    r"(?:\?(?P<query>[^?#@]*))?",
+    re.ASCII,
+).fullmatch
+_NAMED_ALONE: Final = frozenset({"postgresql", "postgres"})
+"""Of these a user may have no password; of others one without is hidden."""
 
 
 class SettingsError(Exception):
@@ -70,8 +81,29 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+class KafkaProtocol(StrEnum):
+    """How brokers are spoken to, as Kafka names it."""
+
+    PLAINTEXT = "PLAINTEXT"
+    SSL = "SSL"
+    SASL_PLAINTEXT = "SASL_PLAINTEXT"
+    SASL_SSL = "SASL_SSL"
+
+
+class SaslMechanism(StrEnum):
+    """How a client shows to brokers who it is."""
+
+    PLAIN = "PLAIN"
+    SCRAM_SHA_256 = "SCRAM-SHA-256"
+    SCRAM_SHA_512 = "SCRAM-SHA-512"
+
+
 def _secret(description: str) -> Meta:
     return Meta(description=description, extra={"secret": True})
+
+
+def _secret_url(description: str) -> Meta:
+    return Meta(description=description, extra={"secret": True, "url": True})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +130,7 @@ class Settings:
     ] = None
 
     database_url: Annotated[
-        str, _secret("PostgreSQL, as libpq has it; with Redis and Kafka, or none of them.")
+        str, _secret_url("PostgreSQL, as libpq has it; with Redis and Kafka, or none of them.")
     ] = ""
     database_connections: Annotated[int, Meta(description="The most that one process opens.", ge=2)] = 10
     database_prepared: Annotated[
@@ -107,8 +139,21 @@ class Settings:
     migrate_at_start: Annotated[
         bool, Meta(description="Bring the database up to date at start; if not, parley-server migrate does.")
     ] = True
-    redis_url: Annotated[str, _secret("Presence, routes and rate limits.")] = ""
+    redis_url: Annotated[str, _secret_url("Presence, routes and rate limits.")] = ""
     kafka_servers: Annotated[str, Meta(description="The event bus, as host:port,...")] = ""
+    kafka_security_protocol: Annotated[
+        KafkaProtocol,
+        Meta(description="Whether Kafka is spoken to by TLS (SSL), and signed in to (SASL)."),
+    ] = KafkaProtocol.PLAINTEXT
+    kafka_ca_file: Annotated[
+        Path | None,
+        Meta(description="Who signed Kafka's certificates (PEM), if not whom the system knows."),
+    ] = None
+    kafka_sasl_mechanism: Annotated[SaslMechanism, Meta(description="How to sign in to Kafka.")] = (
+        SaslMechanism.PLAIN
+    )
+    kafka_username: Annotated[str, Meta(description="To sign in to Kafka with.")] = ""
+    kafka_password: Annotated[str, _secret("To sign in to Kafka with.")] = ""
     kafka_prefix: Annotated[
         str, Meta(description="Of this server's topics and groups, where several share a cluster.")
     ] = "parley."
@@ -139,7 +184,7 @@ class Settings:
     ] = ""
     otel_endpoint: Annotated[
         str,
-        Meta(description="Base address of an OpenTelemetry collector (OTLP by HTTP); needs the extra otel."),
+        _secret_url("Base address of an OpenTelemetry collector (OTLP by HTTP); needs the extra otel."),
     ] = ""
     log_format: Annotated[LogFormat, Meta(description="Of the log on standard error.")] = LogFormat.TEXT
     log_level: Annotated[LogLevel, Meta(description="The least that is logged.")] = LogLevel.INFO
@@ -218,7 +263,7 @@ def shown(loaded: Loaded) -> list[str]:
         if name == _LIMITS:
             tail = ["", f"[{_LIMITS}]", *_shown_limits(value)]
         elif value is not None:
-            hidden = _hidden(value) if _is_secret(hint) else value
+            hidden = _hidden(value, url=_has(hint, "url")) if _has(hint, "secret") else value
             lines.append(f"{name} = {_toml(hidden)}  # {origin}")
     return lines + tail
 
@@ -295,22 +340,23 @@ def _variable(name: str) -> str:
     return f"{ENVIRONMENT_PREFIX}{name.upper()}"
 
 
-def _is_secret(hint: Any) -> bool:  # noqa: ANN401 - a type
-    return any((meta.extra or {}).get("secret") for meta in getattr(hint, "__metadata__", ()))
+def _has(hint: Any, mark: str) -> bool:  # noqa: ANN401 - a type
+    return any((meta.extra or {}).get(mark) for meta in getattr(hint, "__metadata__", ()))
 
 
-def _hidden(value: str) -> str:
-    """A URL without its password; anything else not at all."""
-    parts = urlsplit(value)
-    if not value or (parts.scheme and parts.password is None and not parts.query):
-        return value
-    if not parts.scheme or parts.hostname is None:
-        return _HIDDEN
-    user = f"{parts.username}:{_HIDDEN}@" if parts.password is not None else ""
-    port = f":{parts.port}" if parts.port else ""
-    return parts._replace(
-        netloc=f"{user}{parts.hostname}{port}", query=_HIDDEN if parts.query else ""
-    ).geturl()
+def _hidden(value: str, *, url: bool) -> str:
+    """A URL without what is secret in it, where there is no doubt what that is; anything else not at all."""
+    found = _URL(value) if url else None
+    if not value or found is None:
+        return _HIDDEN if value else ""
+    user = found["user"] or ""
+    if found["password"] is None and found["scheme"] not in _NAMED_ALONE:
+        # Who forgot the colon has put a password there.
+        user = _HIDDEN if user else ""
+    secret = "" if found["password"] is None else f":{_HIDDEN}"
+    at = "" if found["user"] is None else "@"
+    query = "" if found["query"] is None else f"?{_HIDDEN}"
+    return f"{found['scheme']}://{user}{secret}{at}{found['hosts']}{found['path']}{query}"
 
 
 def _shown_limits(limits: Limits) -> list[str]:

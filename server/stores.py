@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from server.kernel.blobs import BlobStore
 from server.kernel.bus import EventBus
@@ -14,6 +14,9 @@ from server.kernel.limiter import RateLimiter
 from server.kernel.presence import Presence
 from server.kernel.telemetry import SILENCE, Telemetry
 from server.settings import BLOBS_FOLDER, DATABASE_FILE, Role, Settings, SettingsError
+
+if TYPE_CHECKING:
+    from server.infra.kafka.brokers import Brokers
 
 STATEMENT_TIMEOUT_S: Final = 30.0
 """On PostgreSQL, of what a server does."""
@@ -36,7 +39,7 @@ def choose(settings: Settings, clock: Clock, telemetry: Telemetry = SILENCE) -> 
     """Embedded, unless the three services are named.
 
     Raises:
-        SettingsError: only some of them are.
+        SettingsError: only some of them are, or an address can't be read.
     """
     named = [name for name in _ASKED_FOR if getattr(settings, name)]
     if not named:
@@ -46,7 +49,10 @@ def choose(settings: Settings, clock: Clock, telemetry: Telemetry = SILENCE) -> 
     if len(named) < len(_ASKED_FOR):
         lacking = ", ".join(sorted(set(_ASKED_FOR) - set(named)))
         raise SettingsError(f"PostgreSQL, Redis and Kafka go together; missing: {lacking}")
-    return _standalone(settings, telemetry)
+    try:
+        return _standalone(settings, telemetry)
+    except ValueError as problem:
+        raise SettingsError(str(problem)) from None
 
 
 def choose_database(
@@ -71,6 +77,24 @@ def choose_database(
         migrate=current,
         telemetry=telemetry,
         statement_timeout_s=statement_timeout_s,
+    )
+
+
+def kafka_brokers(settings: Settings) -> Brokers:
+    """Where Kafka is, and how it is spoken to.
+
+    Raises:
+        ValueError: the settings of it can't be used; says which.
+    """
+    from server.infra.kafka.brokers import Brokers
+
+    return Brokers(
+        settings.kafka_servers,
+        protocol=settings.kafka_security_protocol.value,
+        ca_file=settings.kafka_ca_file,
+        mechanism=settings.kafka_sasl_mechanism.value,
+        username=settings.kafka_username,
+        password=settings.kafka_password,
     )
 
 
@@ -106,7 +130,7 @@ def _standalone(settings: Settings, telemetry: Telemetry) -> Stores:
     return Stores(
         database=database,
         bus=KafkaBus(
-            settings.kafka_servers,
+            kafka_brokers(settings),
             prefix=settings.kafka_prefix,
             partitions=settings.kafka_partitions,
             replication=settings.kafka_replication,

@@ -59,11 +59,12 @@ def _memory_bus(
 def _kafka_bus(
     *, capacity: int = 10_000, publish_timeout_s: float = 5.0, drain_timeout_s: float = 5.0
 ) -> EventBus:
+    from server.infra.kafka.brokers import Brokers
     from server.infra.kafka.bus import KafkaBus
 
     del capacity, drain_timeout_s  # Kafka keeps what is not handled
     prefix = f"t{next(_numbers)}."
-    servers = services().url("kafka")
+    servers = Brokers(services().url("kafka"))
     return KafkaBus(
         servers, prefix=prefix, partitions=4, publish_timeout_s=max(publish_timeout_s, 5.0), back_off_s=0.001
     )

@@ -267,12 +267,21 @@ class Kafka(Daemon):
         if (self.folder / "data").exists():
             return
         settings = self.folder / "server.properties"
-        settings.write_text(
-            _KAFKA_SETTINGS.format(broker=self.port, controller=self._controller, logs=self.folder / "data")
-        )
+        settings.write_text(self.settings())
         cluster = base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("=").replace("-", "a")
         storage = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", str(settings)]
+        storage += self.storage_flags()
         subprocess.run([*self._java(), *storage], check=True, timeout=PATIENCE_S, capture_output=True)
+
+    def settings(self) -> str:
+        """Its ``server.properties``."""
+        return _KAFKA_SETTINGS.format(
+            broker=self.port, controller=self._controller, logs=self.folder / "data"
+        )
+
+    def storage_flags(self) -> list[str]:
+        """More for the first start."""
+        return []
 
     def command(self) -> list[str]:
         return [*self._java(), "kafka.Kafka", str(self.folder / "server.properties")]

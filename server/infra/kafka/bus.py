@@ -21,6 +21,7 @@ from aiokafka.errors import (
     UnknownProducerId,
 )
 
+from server.infra.kafka.brokers import Brokers
 from server.infra.kafka.consumer import Consumer, GroupConsumer, PartitionReader
 from server.infra.kafka.topics import Layout, look_up, make_topics
 from server.kernel.bus import BusUnavailableError, Handler, Held, RecordTooLargeError, Topic
@@ -55,7 +56,7 @@ _WATCH: Final = Watch()
 
 
 class KafkaBus:
-    """``servers`` as ``host:port,...``; topics are made with ``partitions`` and ``replication`` if missing.
+    """Topics are made with ``partitions`` and ``replication`` if missing.
 
     ``prefix`` keeps several servers apart on one cluster. Records are JSON: what is in Kafka is read by
     whoever looks. A record's partition follows from its key alone, as long as their count stays.
@@ -65,10 +66,10 @@ class KafkaBus:
 
     def __init__(
         self,
-        servers: str,
+        servers: Brokers,
         *,
         prefix: str = "",
-        partitions: int = 16,
+        partitions: int,
         replication: int = 1,
         publish_timeout_s: float = 5.0,
         back_off_s: float = _BACK_OFF_S,
@@ -111,7 +112,7 @@ class KafkaBus:
                 self._producer = await self._new_producer()
                 self._cluster, _ = await look_up(self._producer, self._topics)
                 await self._start_consumers(self._producer)
-        except (KafkaError, OSError, TimeoutError) as problem:
+        except (KafkaError, OSError, TimeoutError, ValueError) as problem:
             await self.stop()
             raise BusUnavailableError(f"the event bus can't be reached: {problem}") from problem
         for consumer in self._consumers:
@@ -301,7 +302,7 @@ class KafkaBus:
 
     async def _new_producer(self) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._servers,
+            **self._servers.options,
             enable_idempotence=True,
             acks="all",
             max_request_size=_REQUEST_MAX_BYTES,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -12,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
 from common.errors import ParleyError
+from server.infra.kafka.brokers import Brokers
 from server.kernel.bus import Handler
 from server.kernel.telemetry import Dependency, Telemetry
 
@@ -56,7 +58,7 @@ class Consumer:
         self._telemetry = telemetry
         self._decoder = msgspec.json.Decoder(payload)
         self._client: AIOKafkaConsumer | None = None
-        self._servers = ""
+        self._options: Mapping[str, Any] = {}
         self._ending = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -72,9 +74,9 @@ class Consumer:
         """For logs and tasks."""
         return self.topic
 
-    async def start(self, servers: str) -> None:
+    async def start(self, servers: Brokers) -> None:
         """Connect; what is published from now on is seen."""
-        self._servers = servers
+        self._options = servers.options
         self._client = await self._connected()
 
     async def _connected(self) -> AIOKafkaConsumer:
@@ -244,7 +246,7 @@ class GroupConsumer(Consumer, ConsumerRebalanceListener):  # type: ignore[misc] 
     async def _connected(self) -> AIOKafkaConsumer:
         """Join the group; a new group begins with the first record."""
         client = AIOKafkaConsumer(
-            bootstrap_servers=self._servers,
+            **self._options,
             group_id=self._group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -314,7 +316,7 @@ class PartitionReader(Consumer):
     async def _connected(self) -> AIOKafkaConsumer:
         """Its position is known when this returns: nothing published later is missed."""
         client = AIOKafkaConsumer(
-            bootstrap_servers=self._servers,
+            **self._options,
             enable_auto_commit=False,
             # Of a topic that was made anew every record is new.
             auto_offset_reset="earliest",

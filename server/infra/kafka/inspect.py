@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from server.infra.kafka.brokers import Brokers
 from server.kernel.bus import BusUnavailableError
 
 
@@ -31,13 +32,13 @@ class ClusterFacts:
     lag: Mapping[str, int]
 
 
-async def inspect(servers: str, prefix: str) -> ClusterFacts:
+async def inspect(servers: Brokers, prefix: str) -> ClusterFacts:
     """Nothing is changed.
 
     Raises:
         BusUnavailableError: no broker answers.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=servers, client_id="parley-doctor")
+    admin = AIOKafkaAdminClient(**servers.options, client_id="parley-doctor")
     try:
         await admin.start()
         brokers = len((await admin.describe_cluster())["brokers"])
@@ -66,11 +67,11 @@ def _topic(partitions: list[dict[str, Any]]) -> TopicFacts:
     )
 
 
-async def _lag(servers: str, offsets: Mapping[str, Mapping[TopicPartition, Any]]) -> dict[str, int]:
+async def _lag(servers: Brokers, offsets: Mapping[str, Mapping[TopicPartition, Any]]) -> dict[str, int]:
     partitions = {partition for group in offsets.values() for partition in group}
     if not partitions:
         return {}
-    reader = AIOKafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False)
+    reader = AIOKafkaConsumer(**servers.options, enable_auto_commit=False)
     try:
         await reader.start()
         ends = await reader.end_offsets(list(partitions))

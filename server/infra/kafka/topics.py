@@ -11,6 +11,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 from aiokafka.protocol.metadata import MetadataRequest
 
+from server.infra.kafka.brokers import Brokers
+
 _RETENTION_MS: Final = 24 * 3_600_000
 """The database has everything; a day is enough for who was away."""
 _SAFE_COPIES: Final = 2
@@ -32,14 +34,14 @@ class Layout:
         }
 
 
-async def make_topics(servers: str, names: Iterable[str], layout: Layout) -> set[str]:
+async def make_topics(servers: Brokers, names: Iterable[str], layout: Layout) -> set[str]:
     """Those that were made.
 
     Raises:
         KafkaError, OSError: the cluster does not answer, or refuses.
     """
     wanted = set(names)
-    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+    admin = AIOKafkaAdminClient(**servers.options)
     try:
         await admin.start()
         missing = wanted - set(await admin.list_topics())

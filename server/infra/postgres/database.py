@@ -83,9 +83,16 @@ class PostgresDatabase:
             )
             async with self._pool.acquire(timeout=self._acquire_timeout_s) as connection:
                 await (migrate if self._migrate else check)(connection)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as problem:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as problem:
             await self.stop()
             raise DatabaseUnavailableError(f"the database can't be reached: {problem}") from problem
+        except (ValueError, OverflowError):
+            await self.stop()
+            # Of the URL: what is said of it may quote a part of the password.
+            raise DatabaseUnavailableError(
+                "database_url can't be read: postgresql://[USER[:PASSWORD]@]HOST[:PORT]/NAME; "
+                "what is not a letter or digit of the password as %XX"
+            ) from None
         except BaseException:
             await self.stop()
             raise

@@ -50,16 +50,28 @@ class _ToldRetry(Retry):
 
 
 def connect(url: str, telemetry: Telemetry = SILENCE) -> redis.Redis:
-    """A client with bounds on every wait; it connects at the first command."""
-    pool = redis.BlockingConnectionPool.from_url(
-        url,
-        timeout=TIMEOUT_S,
-        socket_timeout=TIMEOUT_S,
-        socket_connect_timeout=TIMEOUT_S,
-        max_connections=_CONNECTIONS,
-        retry=_ToldRetry(telemetry),
-        decode_responses=True,
-    )
+    """A client with bounds on every wait; it connects at the first command.
+
+    Raises:
+        ValueError: the URL can't be read. Nothing of it is said, for a password may be in it.
+    """
+    try:
+        pool = redis.BlockingConnectionPool.from_url(
+            url,
+            timeout=TIMEOUT_S,
+            socket_timeout=TIMEOUT_S,
+            socket_connect_timeout=TIMEOUT_S,
+            max_connections=_CONNECTIONS,
+            retry=_ToldRetry(telemetry),
+            decode_responses=True,
+        )
+        # An option that does not exist would be found by the first command only.
+        pool.connection_class(**pool.connection_kwargs)
+    except (ValueError, TypeError):
+        raise ValueError(
+            "redis_url can't be read: redis://[[USER]:PASSWORD@]HOST[:PORT][/NUMBER], rediss:// with TLS; "
+            "what is not a letter or digit of the password as %XX"
+        ) from None
     return redis.Redis.from_pool(pool)
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -150,6 +151,44 @@ def test_what_can_not_be_done_is_one_line(tmp_path: Path) -> None:
         assert ran.stderr.startswith("parley-server: ")
         assert ran.stderr.count("\n") == 1
     assert command("invite", "--data", str(tmp_path), "--uses", "0").returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        (("--redis-url", "localhost:6379"), 2),
+        (("--redis-url", "redis://:gehe/im55@127.0.0.1:1"), 2),
+        (("--redis-url", "redis://:gehe[im55@127.0.0.1:1"), 2),
+        (("--redis-url", "redis://127.0.0.1:1?no_such_option=geheim55"), 2),
+        (("--kafka-servers", "a:geheim55"), 2),
+        (("--kafka-username", "geheim55"), 2),
+        (("--kafka-security-protocol", "SSL", "--kafka-ca-file", "not/there.pem"), 2),
+        (("--database-url", "postgresql://u:gehe/im55@127.0.0.1:1/db"), 1),
+        (("--database-url", "postgresql://u:x?geheim55@127.0.0.1:1/db"), 1),
+    ],
+)
+@pytest.mark.parametrize("name", ["serve", "doctor"])
+def test_an_address_that_can_not_be_read_is_one_line(
+    tmp_path: Path, name: str, wrong: tuple[str, ...], code: int
+) -> None:
+    # Port 1 is for nobody.
+    flags = {
+        "--data": str(tmp_path / "data"),
+        "--port": "0",
+        "--database-url": "postgresql://u@127.0.0.1:1/db",
+        "--redis-url": "redis://127.0.0.1:1",
+        "--kafka-servers": "127.0.0.1:1",
+        "--log-level": "error",
+    } | dict(zip(wrong[::2], wrong[1::2], strict=True))
+    ran = command(name, *(word for pair in flags.items() for word in pair))
+    said = ran.stdout + ran.stderr
+    assert "Traceback" not in said
+    assert not any(piece in said for piece in ("gehe", "im55"))
+    if name == "serve":
+        assert (ran.returncode, ran.stderr.count("\n")) == (code, 1), ran.stderr
+        assert wrong[0].lstrip("-").replace("-", "_").removesuffix("_security_protocol") in ran.stderr
+    else:
+        assert ran.returncode == 1
 
 
 async def test_an_admin_is_made_before_the_first_start_and_another_after(tmp_path: Path) -> None:

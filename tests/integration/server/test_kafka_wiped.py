@@ -10,6 +10,7 @@ from typing import Final, cast
 import msgspec
 import pytest
 
+from server.infra.kafka.brokers import Brokers
 from server.infra.kafka.bus import KafkaBus, Watch
 from server.kernel.bus import BusUnavailableError, Topic
 from tests.support.daemons import Kafka
@@ -31,7 +32,7 @@ NOTES: Final = Topic("test.notes", Note)
 async def running(servers: str, *, heard: list[int] | None = None) -> AsyncIterator[KafkaBus]:
     """A bus that consumes where there is somebody to hear it, and else only publishes."""
     bus = KafkaBus(
-        servers,
+        Brokers(servers),
         prefix="wiped.",
         partitions=4,
         publish_timeout_s=2.0,

@@ -32,7 +32,7 @@ def test_what_is_copied_is_there_and_is_sent_to_the_builder() -> None:
 
 
 def test_the_image_knows_its_version(tmp_path: Path) -> None:
-    command = [sys.executable, DOCKER / "metadata.py", ROOT / "pyproject.toml", tmp_path]
+    command = [sys.executable, str(DOCKER / "metadata.py"), str(ROOT / "pyproject.toml"), str(tmp_path)]
     subprocess.run(command, check=True, capture_output=True)
     (found,) = distributions(path=[str(tmp_path)])
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

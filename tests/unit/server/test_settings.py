@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
 
 from common.protocol.rest import Registration
-from server.settings import LogFormat, LogLevel, Role, SettingsError, hints, load, shown, unknown_variables
+from server.settings import (
+    KafkaProtocol,
+    LogFormat,
+    LogLevel,
+    Role,
+    SaslMechanism,
+    SettingsError,
+    hints,
+    load,
+    shown,
+    unknown_variables,
+)
 
 
 def write(folder: Path, text: str) -> Path:
@@ -46,6 +59,9 @@ def test_every_setting_has_a_variable(tmp_path: Path) -> None:
         "log_format": LogFormat.JSON,
         "log_level": LogLevel.DEBUG,
         "identity_file": tmp_path / "key.pem",
+        "kafka_ca_file": tmp_path / "ca.pem",
+        "kafka_security_protocol": KafkaProtocol.SASL_SSL,
+        "kafka_sasl_mechanism": SaslMechanism.SCRAM_SHA_512,
     }
     for name in hints():
         if name == "limits":
@@ -98,6 +114,65 @@ def test_what_is_shown_hides_secrets_and_can_be_read_again(tmp_path: Path) -> No
     assert 'database_url = "postgresql://parley:***@db:5432/parley?***"  # --database-url' in lines
     again = load(flags={}, environment={}, file=write(tmp_path, text)).settings
     assert (again.name, again.kafka_servers, again.limits.connections) == (flags["name"], "a:1,b:2", 9)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("database_url", "postgresql://u:pa/ss@h/db", "***"),
+        ("database_url", "postgresql://u:pa#ss@h/db", "***"),
+        ("database_url", "postgresql://u:pa?ss@h/db", "***"),
+        ("database_url", "postgresql://u:pa[ss@h/db", "***"),
+        ("database_url", "postgresql://u:pa@ss@h/db", "***"),
+        ("database_url", "postgresql://u:1234/5@h/db", "***"),
+        ("database_url", "postgresql://u:1234?5@h/db", "***"),
+        ("database_url", "postgresql://u:pa%2Fss@h:1,i:2/db", "postgresql://u:***@h:1,i:2/db"),
+        ("database_url", "postgresql://u@h/db", "postgresql://u@h/db"),
+        ("database_url", "postgresql://u@h/db?password=x", "postgresql://u@h/db?***"),
+        ("database_url", "host=h password=geheim", "***"),
+        ("redis_url", "redis://[::1]:6379/0", "redis://[::1]:6379/0"),
+        ("redis_url", "redis://geheim@h", "redis://***@h"),
+        ("redis_url", "redis://:123456", "***"),
+        ("redis_url", "geheim", "***"),
+        ("redis_url", "", ""),
+        ("otel_endpoint", "https://u:geheim@collector:4318", "https://u:***@collector:4318"),
+        ("metrics_token", "prometheus:GEHEIM", "***"),
+        ("metrics_token", "https://h/GEHEIM", "***"),
+        ("kafka_password", "redis://h", "***"),
+        ("kafka_password", "", ""),
+    ],
+)
+def test_what_is_shown_of_a_secret(name: str, value: str, expected: str) -> None:
+    lines = shown(load(flags={"data": "x", name: value}, environment={}))
+    (line,) = [line for line in lines if line.startswith(f"{name} = ")]
+    assert line.partition("  # ")[0] == f'{name} = "{expected}"'
+
+
+SECRETS: Final = st.text(st.characters(codec="utf-8"), min_size=4, max_size=24)
+
+
+@given(secret=SECRETS | st.text("0123456789abcd/?#@:[]%,;&=+ ", min_size=4, max_size=24))
+@example(secret="1234/56")
+@example(secret="prometheus:GEHEIM")
+def test_no_piece_of_a_secret_is_shown(secret: str) -> None:
+    pieces = [secret[start : start + 4] for start in range(len(secret) - 3)]
+    # By chance one may be a piece of what is there without it.
+    ordinary = shown_with("***")
+    assume(not any(piece in ordinary for piece in pieces))
+    text = shown_with(secret)
+    assert not [piece for piece in pieces if piece in text]
+
+
+def shown_with(secret: str) -> str:
+    flags = {
+        "data": "x",
+        "database_url": f"postgresql://user:{secret}@host:5432/name",
+        "redis_url": f"redis://user:{secret}@host:6379/0?db=1",
+        "otel_endpoint": f"https://user:{secret}@host",
+        "metrics_token": secret,
+        "kafka_password": secret,
+    }
+    return "\n".join(shown(load(flags=flags, environment={})))
 
 
 def test_a_slip_of_the_pen_is_seen() -> None:

@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from common.ids import new_id
+from server.infra.kafka.brokers import Brokers
 from server.infra.kafka.bus import KafkaBus, Watch
 from server.infra.kafka.topics import Layout, make_topics
 from server.kernel.bus import BusUnavailableError, RecordTooLargeError, Topic
@@ -40,7 +41,7 @@ class Collector:
 @pytest.fixture
 async def bus(quiet_kafka: None) -> AsyncIterator[KafkaBus]:
     opened = KafkaBus(
-        services().url("kafka"),
+        Brokers(services().url("kafka")),
         prefix=f"{new_id()}.",
         partitions=2,
         publish_timeout_s=2.0,
@@ -166,13 +167,13 @@ async def test_a_batch_leaves_room_for_what_is_made_of_it(quiet_kafka: None) -> 
     async def take(letters: Sequence[Letter]) -> None:
         batches.append(sum(len(letter.text) for letter in letters))
 
-    bus = KafkaBus(services().url("kafka"), prefix=f"{new_id()}.", partitions=2)
+    bus = KafkaBus(Brokers(services().url("kafka")), prefix=f"{new_id()}.", partitions=2)
     await bus.start()
     for _ in range(300):
         await bus.publish(LETTERS, "key", Letter("x" * size))
     await bus.stop()
     # It begins with all that waits: as many a batch as there ever are.
-    late = KafkaBus(services().url("kafka"), prefix=bus._prefix, partitions=2)
+    late = KafkaBus(Brokers(services().url("kafka")), prefix=bus._prefix, partitions=2)
     late.subscribe(LETTERS, "group", take)
     await late.start()
     try:
@@ -185,7 +186,7 @@ async def test_a_batch_leaves_room_for_what_is_made_of_it(quiet_kafka: None) -> 
 async def test_a_reader_counts_its_partition_modulo_those_that_the_topic_has(quiet_kafka: None) -> None:
     """An operator made the topics with fewer than this server would have."""
     prefix, reader = f"{new_id()}.", Collector()
-    servers = services().url("kafka")
+    servers = Brokers(services().url("kafka"))
     await make_topics(servers, [f"{prefix}{NOTES.name}"], Layout(partitions=2, replication=1))
     bus = KafkaBus(servers, prefix=prefix, partitions=16)
     bus.read_partition(NOTES, 5, reader)

@@ -207,7 +207,7 @@ async def test_a_record_that_is_too_large_is_refused_for_good_and_nothing_of_its
     async def take(letters: Sequence[Letter]) -> None:
         seen.extend(len(letter.text) for letter in letters)
 
-    bus = KafkaBus(services().url("kafka"), prefix=f"{new_id()}.", partitions=2)
+    bus = KafkaBus(Brokers(services().url("kafka")), prefix=f"{new_id()}.", partitions=2)
     bus.read_partition(LETTERS, 1, take)
     await bus.start()
     largest = 1024 * 1024 - 1024 - len(msgspec.json.encode(Letter("")))

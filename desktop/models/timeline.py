@@ -11,8 +11,6 @@ from desktop.ui.plain import plain
 from desktop.ui.times import clock_time
 
 ITEM_ROLE = Qt.ItemDataRole.UserRole
-BEFORE_ROLE = Qt.ItemDataRole.UserRole + 1
-"""The item in the row before, or None."""
 _Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
 
@@ -63,11 +61,17 @@ class TimelineModel(QAbstractListModel):
         item = self._items[index.row()]
         if role == ITEM_ROLE:
             return item
-        if role == BEFORE_ROLE:
-            return self._items[index.row() - 1] if index.row() else None
         if role in {Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole}:
             return item.text if isinstance(item, NoticeItem) else spoken(item)
         return None
+
+    def item(self, row: int) -> TimelineItem:
+        """What a row shows: the same object until it changes."""
+        return self._items[row]
+
+    def before(self, row: int) -> TimelineItem | None:
+        """What the row above shows; None above the first."""
+        return self._items[row - 1] if row else None
 
     def row_of_key(self, key: str) -> int:
         """The row of an item, or -1."""

@@ -8,8 +8,8 @@ from typing import Final
 from desktop.storage.cache import Page, Row, read_around, read_tail
 from desktop.storage.worker import Connection
 
-FIRST_PAGE: Final = 80
-CONTEXT: Final = 30
+FIRST_PAGE: Final = 40
+CONTEXT: Final = 10
 """Rows shown before the first unread message."""
 JUMP: Final = 100
 """Rows on each side of where a jump leads."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from PySide6.QtCore import (
@@ -28,9 +28,9 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractScrollArea, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
-from desktop.models.timeline import BEFORE_ROLE, ITEM_ROLE
+from desktop.models.timeline import TimelineModel
 from desktop.services.api import Timeline
-from desktop.services.state import MessageItem, NoticeItem, SendState, TimelineItem
+from desktop.services.state import MessageItem, NoticeItem, SendState
 from desktop.ui.fonts import px, sized
 from desktop.ui.i18n import tr
 from desktop.ui.icons import paint_icon
@@ -40,13 +40,13 @@ from desktop.ui.times import day
 from desktop.ui.tokens import RADIUS_BUBBLE, avatar_colour, on_bubble, readable
 from desktop.views.conversation import layout as place
 from desktop.views.conversation.grounds import paint_grounds
-from desktop.views.conversation.layout import Fonts, Layout, lay_out
+from desktop.views.conversation.layout import Layout
 from desktop.views.conversation.markdown import MessageDocument
+from desktop.views.conversation.rows import DAY, NEW, Row, Rows, at_ms
 from desktop.views.conversation.selection import TextSelection, cursor_of
+from desktop.views.conversation.strips import Strips
 from desktop.widgets.avatar import initials, paint_avatar, paint_picture
 
-_CACHE: Final = 400
-"""Layouts kept: more than a timeline's window of 300 rows."""
 _TICKS: Final = {
     SendState.WAITING: ("clock", "muted"),
     SendState.SENT: ("check", "muted"),
@@ -68,67 +68,64 @@ class Hit:
 
 
 class MessageDelegate(QStyledItemDelegate):
-    """Layouts are cached by key, revision, place in the group, width and theme."""
+    """Rows are measured once and painted many times."""
 
-    def __init__(self, timeline: Timeline, view: QAbstractScrollArea) -> None:
+    def __init__(self, timeline: Timeline, model: TimelineModel, view: QAbstractScrollArea) -> None:
         super().__init__(view)
         self._timeline = timeline
+        self._model = model
         self._view = view
-        self._fonts = Fonts.make()
-        self._layouts: OrderedDict[tuple[object, ...], Layout] = OrderedDict()
+        self._rows = Rows()
+        self._strips = Strips()
         self.selection: TextSelection | None = None
         self.flash = ""
         """Key of the item that a jump led to."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         width = option.rect.width()
-        item: TimelineItem = index.data(ITEM_ROLE)
-        before: TimelineItem | None = index.data(BEFORE_ROLE)
-        top = self._above(item, before)
-        if isinstance(item, NoticeItem):
-            return QSize(width, px(place.NOTICE) + top)
-        joined = place.grouped(item, before)
-        high = self._layout(item, width, grouped=joined).height
-        return QSize(width, high + top + (place.GAP if joined else place.GROUP_GAP))
+        return QSize(width, self._row(index, width).height)
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
-        item: TimelineItem = index.data(ITEM_ROLE)
-        before: TimelineItem | None = index.data(BEFORE_ROLE)
         rect = QRect(option.rect)
+        row = self._row(index, rect.width())
+        item = row.item
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if place.new_day(item, before):
-            line = QRect(rect.left(), rect.top(), rect.width(), px(place.DAY))
-            words = day(place.at_ms(item), time.time_ns() // 1_000_000)
+        if row.day:
+            line = QRect(rect.left(), rect.top(), rect.width(), px(DAY))
+            words = day(at_ms(item), time.time_ns() // 1_000_000)
             self._centred(painter, line, words, bold=True)
-            rect.setTop(rect.top() + px(place.DAY))
-        if self._is_first_new(item):
-            self._new(painter, QRect(rect.left(), rect.top(), rect.width(), px(place.NEW)))
-            rect.setTop(rect.top() + px(place.NEW))
+            rect.setTop(rect.top() + px(DAY))
+        if row.new:
+            self._new(painter, QRect(rect.left(), rect.top(), rect.width(), px(NEW)))
+            rect.setTop(rect.top() + px(NEW))
         if self.flash == item.key:
             painter.fillRect(rect, QColor(tokens().selection))
         if isinstance(item, NoticeItem):
             self._centred(painter, rect, item.text)
-        else:
+        elif row.bubble is not None:
             focused = bool(option.state & QStyle.StateFlag.State_HasFocus)
             marked = None if self.selection is None else self.selection.stretch(index.row())
-            self._message(
-                painter, rect, item, grouped=place.grouped(item, before), focused=focused, marked=marked
+            rect.setTop(rect.top() + row.gap)
+            draw = partial(
+                self._message, rect=rect, item=item, made=row.bubble, focused=focused, marked=marked
             )
+            if focused or marked is not None or self.flash == item.key:
+                draw(painter)
+            else:
+                area = self._bubble(rect, item, row.bubble).united(self._face(rect, row.bubble))
+                self._strips.draw(painter, row, area, QColor(tokens().background), draw)
         painter.restore()
 
     def hit(self, at: QPoint, rect: QRect, index: QModelIndex) -> Hit | None:
         """What lies under a point of the viewport, in the row's ``rect``."""
-        item = index.data(ITEM_ROLE)
-        before: TimelineItem | None = index.data(BEFORE_ROLE)
-        if not isinstance(item, MessageItem):
+        row = self._row(index, rect.width())
+        item, made = row.item, row.bubble
+        if made is None or not isinstance(item, MessageItem):
             return None
-        joined = place.grouped(item, before)
-        made = self._layout(item, rect.width(), grouped=joined)
-        body = rect.adjusted(0, self._above(item, before), 0, 0)
-        inside = at - self._bubble(body, item, made, grouped=joined).topLeft()
+        inside = at - self.bubble_of(rect, index).topLeft()
         if (
             made.quote is not None
             and self._seen(made, made.quote).contains(inside)
@@ -142,20 +139,24 @@ class MessageDelegate(QStyledItemDelegate):
         return Hit(item=item, link=link) if link else None
 
     def bubble_of(self, rect: QRect, index: QModelIndex) -> QRect:
-        """Where the bubble of a message row is."""
-        item: MessageItem = index.data(ITEM_ROLE)
-        before: TimelineItem | None = index.data(BEFORE_ROLE)
-        joined = place.grouped(item, before)
-        made = self._layout(item, rect.width(), grouped=joined)
-        return self._bubble(rect.adjusted(0, self._above(item, before), 0, 0), item, made, grouped=joined)
+        """Where the bubble of a row is; empty for a notice."""
+        row = self._row(index, rect.width())
+        if row.bubble is None or not isinstance(row.item, MessageItem):
+            return QRect()
+        return self._bubble(rect.adjusted(0, row.above + row.gap, 0, 0), row.item, row.bubble)
 
     def document(self, index: QModelIndex, width: int) -> MessageDocument:
-        """The text of a message row."""
-        return self._made(index, width).document
+        """The text of a message's row; a notice has none (``LookupError``)."""
+        made = self._row(index, width).bubble
+        if made is None:
+            raise LookupError(index.row())
+        return made.document
 
     def position_at(self, at: QPoint, rect: QRect, index: QModelIndex) -> int:
-        """The place in a message's text that is nearest to a point of the viewport."""
-        made = self._made(index, rect.width())
+        """The place in a row's text that is nearest to a point of the viewport."""
+        made = self._row(index, rect.width()).bubble
+        if made is None:
+            return 0
         inside = at - self.bubble_of(rect, index).topLeft() - made.text
         if inside.y() < 0:
             return 0
@@ -163,53 +164,51 @@ class MessageDelegate(QStyledItemDelegate):
 
     def over_text(self, at: QPoint, rect: QRect, index: QModelIndex) -> bool:
         """Whether a point of the viewport is on a message's text."""
-        made = self._made(index, rect.width())
+        made = self._row(index, rect.width()).bubble
+        if made is None:
+            return False
         inside = at - self.bubble_of(rect, index).topLeft() - made.text
         return QRectF(0, 0, made.document.idealWidth(), made.document.size().height()).contains(
             QPointF(inside)
         )
 
-    def _made(self, index: QModelIndex, width: int) -> Layout:
-        item: MessageItem = index.data(ITEM_ROLE)
-        return self._layout(item, width, grouped=place.grouped(item, index.data(BEFORE_ROLE)))
+    def moves(self, index: QModelIndex | QPersistentModelIndex) -> bool:
+        """Whether a row that changed has another height now, so that those below it move."""
+        known = self._rows.known(self._model.item(index.row()))
+        return known is None or self._row(index, known.width).height != known.height
 
     def forget(self) -> None:
         """Colours or fonts changed."""
-        self._fonts = Fonts.make()
-        self._layouts.clear()
+        self._rows.forget()
+        self._strips.forget()
 
     # inside
 
-    def _is_first_new(self, item: TimelineItem) -> bool:
-        return item.seq is not None and item.seq == self._timeline.unread_from
+    def _row(self, index: QModelIndex | QPersistentModelIndex, width: int) -> Row:
+        number = index.row()
+        item = self._model.item(number)
+        first = self._timeline.unread_from
+        new = first is not None and item.seq == first
+        return self._rows.row(item, self._model.before(number), width, self._room, new=new)
 
-    def _above(self, item: TimelineItem, before: TimelineItem | None) -> int:
-        high = px(place.DAY) if place.new_day(item, before) else 0
-        return high + (px(place.NEW) if self._is_first_new(item) else 0)
+    def _room(self, width: int) -> int:
+        """As if the scroll bar were there: else all is measured twice when it comes."""
+        return min(width, self._view.width() - self._view.verticalScrollBar().sizeHint().width())
 
-    def _layout(self, item: MessageItem, width: int, *, grouped: bool) -> Layout:
-        # As if the scroll bar were there: else all is measured twice when it comes.
-        width = min(width, self._view.width() - self._view.verticalScrollBar().sizeHint().width())
-        failed = item.state is SendState.FAILED
-        key = (item.key, item.rev, item.reactions, item.deleted, item.edited, failed, grouped, width)
-        found = self._layouts.get(key)
-        if found is None:
-            found = lay_out(item, width, grouped=grouped, fonts=self._fonts, tokens=tokens())
-            self._layouts[key] = found
-            if len(self._layouts) > _CACHE:
-                self._layouts.popitem(last=False)
-        else:
-            self._layouts.move_to_end(key)
-        return found
-
-    def _bubble(self, rect: QRect, item: MessageItem, made: Layout, *, grouped: bool) -> QRect:
-        top = rect.top() + (place.GAP if grouped else place.GROUP_GAP)
+    def _bubble(self, rect: QRect, item: MessageItem, made: Layout) -> QRect:
         left = rect.left() + place.MARGIN + place.INDENT
         if item.own:
             left = rect.right() + 1 - place.MARGIN - made.width
         return QStyle.visualRect(
-            self._view.layoutDirection(), rect, QRect(left, top, made.width, made.height)
+            self._view.layoutDirection(), rect, QRect(left, rect.top(), made.width, made.height)
         )
+
+    def _face(self, rect: QRect, made: Layout) -> QRect:
+        """Where the author's picture is; empty where the message continues one of theirs, or is one's own."""
+        if made.name is None:
+            return QRect()
+        face = QRect(rect.left() + place.MARGIN, rect.top(), place.AVATAR, place.AVATAR)
+        return QStyle.visualRect(self._view.layoutDirection(), rect, face)
 
     def _seen(self, made: Layout, part: QRect) -> QRect:
         """A part of a bubble where it is seen: mirrored where the language runs right to left."""
@@ -239,16 +238,15 @@ class MessageDelegate(QStyledItemDelegate):
     def _message(
         self,
         painter: QPainter,
+        *,
         rect: QRect,
         item: MessageItem,
-        *,
-        grouped: bool,
+        made: Layout,
         focused: bool,
         marked: tuple[int, int] | None,
     ) -> None:
         t = tokens()
-        made = self._layout(item, rect.width(), grouped=grouped)
-        bubble = self._bubble(rect, item, made, grouped=grouped)
+        bubble = self._bubble(rect, item, made)
         ground = t.own if item.own else t.surface
         own_edge = t.accent if t.outlined else ground
         edge = t.accent if focused or item.mentions_me else own_edge if item.own else t.line
@@ -260,11 +258,10 @@ class MessageDelegate(QStyledItemDelegate):
         painter.translate(bubble.topLeft())
         if made.name is not None:
             colour = avatar_colour(author.user_id, author.colour)
-            face = QRect(rect.left() + place.MARGIN, bubble.top(), place.AVATAR, place.AVATAR)
-            face = QStyle.visualRect(self._view.layoutDirection(), rect, face).translated(-bubble.topLeft())
+            face = self._face(rect, made).translated(-bubble.topLeft())
             if author.picture is None or not paint_picture(painter, face, author.picture):
                 paint_avatar(painter, QRectF(face), text=initials(author.name), colour=colour)
-            painter.setFont(self._fonts.name)
+            painter.setFont(self._rows.fonts.name)
             painter.setPen(QColor(readable(colour, ground, t.least)))
             name = painter.fontMetrics().elidedText(
                 author.name, Qt.TextElideMode.ElideRight, made.name.width()
@@ -304,7 +301,7 @@ class MessageDelegate(QStyledItemDelegate):
         painter.fillRect(self._seen(made, bar), QColor(t.accent))
         line = self._seen(made, QRect(box.left() + 11, box.top(), box.width() - 11, px(18)))
         painter.setPen(QColor(t.muted))
-        font = QFont(self._fonts.name)
+        font = QFont(self._rows.fonts.name)
         for words in (item.reply.author.name, plain(item.reply.excerpt) or tr("Deleted message")):
             painter.setFont(font)
             shown = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, line.width())
@@ -334,6 +331,6 @@ class MessageDelegate(QStyledItemDelegate):
             spot = QRectF(line.right() + 1 - size, y, size, size)
             paint_icon(painter, spot, icon, getattr(t, colour))
             line.setRight(line.right() - size - 4)
-        painter.setFont(self._fonts.small)
+        painter.setFont(self._rows.fonts.small)
         painter.setPen(QColor(t.danger if item.state is SendState.FAILED else t.muted))
         painter.drawText(line, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, made.words)

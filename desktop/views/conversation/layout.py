@@ -8,11 +8,10 @@ from typing import Final
 from PySide6.QtCore import QPoint, QPointF, QRect
 from PySide6.QtGui import QAbstractTextDocumentLayout, QFont, QFontMetrics
 
-from common.limits import GROUP_GAP_MS
-from desktop.services.state import MessageItem, NoticeItem, SendState, TimelineItem
+from desktop.services.state import MessageItem, SendState
 from desktop.ui.fonts import px, sized
 from desktop.ui.i18n import tr
-from desktop.ui.times import clock_time, local
+from desktop.ui.times import clock_time
 from desktop.ui.tokens import Tokens, on_bubble
 from desktop.views.conversation.markdown import MessageDocument
 
@@ -21,11 +20,6 @@ AVATAR: Final = 32
 INDENT: Final = 42
 PAD_X: Final = 13
 PAD_Y: Final = 9
-GAP: Final = 5
-GROUP_GAP: Final = 10
-DAY: Final = 40
-NEW: Final = 36
-NOTICE: Final = 30
 TICK: Final = 14
 _NAME: Final = 20
 _QUOTE: Final = 44
@@ -172,21 +166,3 @@ def _chips(item: MessageItem, most: int, fonts: Fonts) -> tuple[list[Chip], int,
         left += wide + 4
         widest = max(widest, left - 4)
     return chips, widest, row + 1 if chips else 0
-
-
-def at_ms(item: TimelineItem) -> int:
-    """When it happened."""
-    return item.at_ms if isinstance(item, NoticeItem) else item.sent_at_ms
-
-
-def new_day(item: TimelineItem, before: TimelineItem | None) -> bool:
-    """Whether a day separator stands above."""
-    return before is None or local(at_ms(item)).date() != local(at_ms(before)).date()
-
-
-def grouped(item: TimelineItem, before: TimelineItem | None) -> bool:
-    """Whether the message continues the one before it."""
-    if not isinstance(item, MessageItem) or not isinstance(before, MessageItem) or new_day(item, before):
-        return False
-    near = item.sent_at_ms - before.sent_at_ms <= GROUP_GAP_MS
-    return near and item.author.user_id == before.author.user_id

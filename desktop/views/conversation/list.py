@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from PySide6.QtCore import QEvent, QModelIndex, QPoint, QRect, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import (
+    QEvent,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
+    QRect,
+    Qt,
+    QTimer,
+    Signal,
+)
 from PySide6.QtGui import (
-    QColor,
     QContextMenuEvent,
     QKeyEvent,
     QKeySequence,
@@ -22,15 +31,14 @@ from desktop.models.timeline import ITEM_ROLE, TimelineModel
 from desktop.services.api import Timeline
 from desktop.services.state import MessageItem, TimelineItem
 from desktop.ui.i18n import tr
-from desktop.ui.theme import tokens
-from desktop.ui.tokens import RADIUS_BUBBLE
+from desktop.views.conversation.blank import paint_blank
 from desktop.views.conversation.delegate import Hit, MessageDelegate
 from desktop.views.conversation.markdown import MessageDocument, host_of
 from desktop.views.conversation.selection import Spot, TextSelection
 
+_Index = QModelIndex | QPersistentModelIndex
 _NEAR_EDGE: Final = 400
 _AT_END: Final = 2
-_SKELETONS: Final = ((0.55, False), (0.35, False), (0.45, True), (0.6, False), (0.3, True))
 _FLASH_MS: Final = 1_200
 _CONTEXT: Final = 60
 """Pixels of what was read already that stay above the first unread message."""
@@ -55,7 +63,7 @@ class MessageList(QListView):
         super().__init__()
         self._timeline = timeline
         self.rows = TimelineModel(timeline, self)
-        self._painter = MessageDelegate(timeline, self)
+        self._painter = MessageDelegate(timeline, self.rows, self)
         self.selection = self._painter.selection = TextSelection(self.rows)
         self.following = True
         self.landed = False
@@ -84,7 +92,6 @@ class MessageList(QListView):
         self.rows.rowsInserted.connect(self._moved)
         self.rows.rowsRemoved.connect(self._moved)
         self.rows.modelReset.connect(self._later.start)
-        self.rows.dataChanged.connect(self._changed)
         timeline.ends_changed.connect(self._ends)
         self._later.start()
 
@@ -134,6 +141,19 @@ class MessageList(QListView):
         self._painter.forget()
         self.scheduleDelayedItemsLayout()
 
+    def let_go(self) -> None:
+        """The view is done with: what it measured is freed now, not when garbage is collected."""
+        self._painter.forget()
+
+    def dataChanged(self, first: _Index, last: _Index, roles: Sequence[int] = ()) -> None:
+        """A tick is painted in its place; only for another height all rows are measured."""
+        if self._painter.moves(first):
+            super().dataChanged(first, last, roles)
+            self.scheduleDelayedItemsLayout()
+        else:
+            QAbstractItemView.dataChanged(self, first, last, roles)
+        self._later.start()
+
     # Keeping the place.
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -146,10 +166,6 @@ class MessageList(QListView):
             # Rows above the reader: in place before anything is painted.
             self.doItemsLayout()
             self._restore()
-        self._later.start()
-
-    def _changed(self) -> None:
-        self.scheduleDelayedItemsLayout()
         self._later.start()
 
     def _ends(self) -> None:
@@ -175,6 +191,7 @@ class MessageList(QListView):
             self.scrollToBottom()
         else:
             self._restore()
+        self._fill()
         self.read()
         self.below_changed.emit()
 
@@ -195,21 +212,27 @@ class MessageList(QListView):
         else:
             self.scrollToBottom()
 
+    def _fill(self) -> None:
+        """What comes next, in either direction, is there before it is scrolled to."""
+        bar = self.verticalScrollBar()
+        if not self.landed:
+            return
+        if bar.value() < _NEAR_EDGE and not self._timeline.at_start:
+            self._timeline.load_older()
+        if bar.maximum() - bar.value() < _NEAR_EDGE and not self._timeline.at_end:
+            self._timeline.load_newer()
+
     def _at_end(self) -> bool:
         bar = self.verticalScrollBar()
         return self._timeline.at_end and bar.value() >= bar.maximum() - _AT_END
 
-    def _scrolled(self, value: int) -> None:
+    def _scrolled(self) -> None:
         self.hovered.emit(None, QRect())
         if not self.landed:
             return
         self.following = self._at_end()
         self._remember()
-        bar = self.verticalScrollBar()
-        if value < _NEAR_EDGE and not self._timeline.at_start:
-            self._timeline.load_older()
-        if bar.maximum() - value < _NEAR_EDGE and not self._timeline.at_end:
-            self._timeline.load_newer()
+        self._fill()
         self.read()
         self.below_changed.emit()
 
@@ -373,25 +396,5 @@ class MessageList(QListView):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
-        if self.rows.rowCount():
-            return
-        painter = QPainter(self.viewport())
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if self._timeline.loading:
-            self._skeletons(painter)
-            return
-        painter.setPen(QColor(tokens().muted))
-        painter.drawText(
-            self.viewport().rect(), Qt.AlignmentFlag.AlignCenter, tr("No messages yet. Write the first.")
-        )
-
-    def _skeletons(self, painter: QPainter) -> None:
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(tokens().hover))
-        area = self.viewport().rect().adjusted(20, 20, -20, -20)
-        top = area.top()
-        for share, own in _SKELETONS:
-            wide = int(area.width() * share)
-            left = area.right() - wide if own else area.left() + 42
-            painter.drawRoundedRect(QRectF(QRect(left, top, wide, 48)), RADIUS_BUBBLE, RADIUS_BUBBLE)
-            top += 62
+        if not self.rows.rowCount():
+            paint_blank(QPainter(self.viewport()), self.viewport().rect(), loading=self._timeline.loading)

@@ -260,6 +260,7 @@ class AccountPage(QWidget):
         if self._conversation is not None:
             self._column.removeWidget(self._conversation)
             self._conversation.hide()
+            self._conversation.list.let_go()
             self._conversation.deleteLater()
             self._conversation = None
             self.setFocusProxy(self.pane.rooms)

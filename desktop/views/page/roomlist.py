@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QListView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+)
 
 from common.protocol.types import RoomKind
 from desktop.models.rooms import ITEM_ROLE
@@ -21,6 +28,7 @@ from desktop.ui.times import short_day
 from desktop.ui.tokens import RADIUS_CONTROL, avatar_colour
 from desktop.widgets.avatar import initials, paint_avatar, paint_picture
 
+_Index = QModelIndex | QPersistentModelIndex
 _HEIGHT: Final = 58
 _AVATAR: Final = 40
 _TEXTS: Final = 40
@@ -49,15 +57,20 @@ def second_line(room: RoomItem) -> str:
     return plain(room.preview) or tr("No messages yet")
 
 
+class RoomList(QListView):
+    """All rows are equally high, so a room that changed is painted in its place and nothing else is."""
+
+    def dataChanged(self, first: _Index, last: _Index, roles: Sequence[int] = ()) -> None:
+        QAbstractItemView.dataChanged(self, first, last, roles)
+
+
 class RoomDelegate(QStyledItemDelegate):
     """Avatar, title and time, preview with its tick, unread badge; leading is right in such languages."""
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
         return QSize(0, px(_HEIGHT))
 
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
         room: RoomItem = index.data(ITEM_ROLE)
         t, rect = tokens(), option.rect.adjusted(8, 1, -8, -1)
         painter.save()

@@ -14,7 +14,7 @@ from desktop.services.state import Link, LinkState, RoomItem
 from desktop.ui.i18n import tr
 from desktop.views.context import Context
 from desktop.views.kit import Avatar, Elided, IconButton, IconLabel, plain_label
-from desktop.views.page.roomlist import RoomDelegate
+from desktop.views.page.roomlist import RoomDelegate, RoomList
 
 _AVATAR: Final = 32
 
@@ -54,7 +54,7 @@ class RoomPane(QWidget):
         self.new.clicked.connect(self.new_wanted)
         self.jump = JumpButton()
         self.jump.clicked.connect(self.jump_wanted)
-        self.rooms = QListView()
+        self.rooms = RoomList()
         self.rooms.setAccessibleName(tr("Rooms"))
         self.model = RoomListModel(account, self.rooms)
         self.rooms.setModel(self.model)

@@ -82,6 +82,8 @@ async def mention_deleted(stage: Stage) -> None:
     mention = Mention(0, 4, stage.ada.core.me)
     await said(stage.bob, stage.group, "@Ada oh", mentions=[mention])
     await until(lambda: (room := stage.ada.room(stage.group)) and room.mentions == 1)
+    # The room tells before its row is stored.
+    await until(lambda: stage.timeline(stage.ada)[-1].body == "@Ada oh")
     await stage.bob.timeline(stage.group).delete(stage.seq("@Ada oh"))
     await until(lambda: stage.timeline(stage.ada)[-1].deleted)
 

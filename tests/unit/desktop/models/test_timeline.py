@@ -4,7 +4,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import QApplication
 
-from desktop.models.timeline import BEFORE_ROLE, ITEM_ROLE, TimelineModel, spoken
+from desktop.models.timeline import ITEM_ROLE, TimelineModel, spoken
 from desktop.services.state import MessageItem, QuoteItem, ReactionItem, SendState
 from tests.support.fake_timeline import DARIO, FakeTimeline, message, notice
 
@@ -39,7 +39,7 @@ def test_a_row_after_a_change_is_told_anew_because_it_may_join_the_group(qapp: Q
     model.dataChanged.connect(lambda first, _last: told.append(first.row()))
     timeline.take(0)
     assert told == [0]
-    assert model.index(0).data(BEFORE_ROLE) is None
+    assert model.before(0) is None
 
 
 def test_messages_after_a_row_leave_notices_out(qapp: QApplication) -> None:

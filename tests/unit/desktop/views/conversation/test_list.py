@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QListView, QWidget
 from pytestqt.qtbot import QtBot
 
+from desktop.services.state import SendState
+from desktop.views.conversation.delegate import MessageDelegate
 from desktop.views.conversation.list import MessageList
 from tests.support.fake_timeline import FakeTimeline, message, notice
 from tests.support.mouse import move
@@ -247,3 +251,47 @@ def test_a_double_click_marks_a_word_and_it_stays_while_history_loads(qtbot: QtB
     assert view.marked_text() == "Supercalifragilistic"
     timeline.add_before(message(4))
     assert view.marked_text() == "Supercalifragilistic"
+
+
+def test_a_tick_is_painted_in_its_place_and_only_another_height_measures_all_rows(
+    qtbot: QtBot, window: QWidget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[int] = []
+
+    def counted(self: MessageList) -> None:
+        measured.append(1)
+        QListView.doItemsLayout(self)
+
+    # Before there is one: Qt asks a view but once what it overrides.
+    monkeypatch.setattr(MessageList, "doItemsLayout", counted, raising=False)
+    timeline = FakeTimeline([message(seq, own=True) for seq in range(1, 9)])
+    view = shown(qtbot, window, timeline)
+    assert measured
+    measured.clear()
+    timeline.change(3, state=SendState.READ)
+    QApplication.processEvents()
+    assert not measured
+    before = view.visualRect(view.rows.index(4)).top() - view.visualRect(view.rows.index(3)).top()
+    timeline.change(3, body="now\nit\nis\nhigher", edited=True, rev=9)
+    qtbot.waitUntil(lambda: bool(measured))
+    after = view.visualRect(view.rows.index(4)).top() - view.visualRect(view.rows.index(3)).top()
+    assert after > before
+
+
+def test_a_page_that_does_not_fill_the_window_asks_for_more(qtbot: QtBot, window: QWidget) -> None:
+    timeline = FakeTimeline([message(1), message(2)])
+    timeline.at_start = False
+    view = shown(qtbot, window, timeline)
+    qtbot.waitUntil(lambda: timeline.older_wanted > 0)
+    assert view.following
+
+
+def test_what_was_measured_is_freed_when_the_view_is_done_with(qtbot: QtBot, window: QWidget) -> None:
+    view = shown(qtbot, window, FakeTimeline([message(1)]))
+    index = view.rows.index(0)
+    delegate = view.itemDelegate()
+    assert isinstance(delegate, MessageDelegate)
+    document = weakref.ref(delegate.document(index, view.visualRect(index).width()))
+    assert document() is not None
+    view.let_go()
+    assert document() is None

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtGui import QPainter
 from PySide6.QtTest import QAbstractItemModelTester, QTest
+from PySide6.QtWidgets import QApplication, QStyleOptionViewItem
 from pytestqt.qtbot import QtBot
 
+from desktop.models.rooms import ITEM_ROLE
 from desktop.services.state import HostState, Link, LinkState
-from desktop.views.page.roomlist import second_line
+from desktop.views.page.roomlist import RoomDelegate, second_line
 from desktop.views.page.roompane import RoomPane, link_words
 from tests.support.fake_account import FakeAccount, FakeHost, context, room
 from tests.support.fake_timeline import DARIO
@@ -129,3 +132,27 @@ def test_the_second_line_says_who_writes_what_was_drafted_or_said() -> None:
     assert second_line(replace(group, draft="x", typing=("Ann",))) == "Ann is typing…"
     assert second_line(replace(group, typing=("Ann", "Ben"))) == "Ann, Ben are typing…"
     assert second_line(replace(direct, typing=("Dario Lang",))) == "typing…"
+
+
+def test_a_room_that_changed_is_painted_and_no_other(
+    qtbot: QtBot, account: FakeAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painted: list[str] = []
+    paint = RoomDelegate.paint
+
+    def noted(
+        self: RoomDelegate, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex
+    ) -> None:
+        painted.append(index.data(ITEM_ROLE).room_id)
+        paint(self, painter, option, index)
+
+    monkeypatch.setattr(RoomDelegate, "paint", noted)
+    made, _ = pane(qtbot, account)
+    qtbot.waitUntil(lambda: set(painted) == {"a", "b", "c", "d"})
+    QApplication.processEvents()
+    painted.clear()
+    account.change_room(replace(ROOMS[1], unread=3))
+    qtbot.waitUntil(lambda: bool(painted))
+    QApplication.processEvents()
+    assert set(painted) == {"b"}
+    assert made.isVisible()

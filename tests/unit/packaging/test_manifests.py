@@ -124,8 +124,18 @@ def misled(pod: Document) -> Iterator[str]:
         yield "the names of Services become settings"
 
 
+def kept_on_disk(pod: Document) -> Iterator[str]:
+    """What a server writes for a moment, the key of its TLS certificate among it, is for memory, with an end."""
+    if not any(container["image"].startswith("parley-server") for container in pod["containers"]):
+        return
+    for volume in pod["volumes"]:
+        folder = volume.get("emptyDir")
+        if folder is not None and (folder.get("medium") != "Memory" or "sizeLimit" not in folder):
+            yield f"{volume['name']} is on the node's disk, or has no end"
+
+
 RULES: Final[dict[str, Callable[[Document], Iterator[str]]]] = {
-    rule.__name__: rule for rule in (unpinned_images, unbounded, loose, misled)
+    rule.__name__: rule for rule in (unpinned_images, unbounded, loose, misled, kept_on_disk)
 }
 
 
@@ -159,6 +169,8 @@ def _change(pod: Document, path: str, value: Any) -> None:
         ("loose", "containers.0.securityContext.readOnlyRootFilesystem", False),
         ("loose", "containers.0.securityContext.capabilities", {"drop": []}),
         ("misled", "enableServiceLinks", True),
+        ("kept_on_disk", "volumes.2.emptyDir", {"sizeLimit": "64Mi"}),
+        ("kept_on_disk", "volumes.2.emptyDir", {"medium": "Memory"}),
     ],
 )
 def test_the_rules_find_what_breaks_them(rule: str, path: str, value: Any) -> None:

@@ -59,10 +59,14 @@ def choose_database(
     settings: Settings,
     *,
     migrate: bool | None = None,
+    as_is: bool = False,
     telemetry: Telemetry = SILENCE,
     statement_timeout_s: float = STATEMENT_TIMEOUT_S,
 ) -> Database:
-    """The database alone, for commands that need no more; ``migrate`` in place of ``migrate_at_start``."""
+    """The database alone, for commands that need no more; ``migrate`` in place of ``migrate_at_start``.
+
+    ``as_is``: PostgreSQL whatever its schema, for who only looks what it is.
+    """
     current = settings.migrate_at_start if migrate is None else migrate
     if not settings.standalone:
         from server.infra.sqlite.database import SqliteDatabase
@@ -74,7 +78,7 @@ def choose_database(
         settings.database_url,
         connections=settings.database_connections,
         prepared=settings.database_prepared,
-        migrate=current,
+        migrate=None if as_is else current,
         telemetry=telemetry,
         statement_timeout_s=statement_timeout_s,
     )

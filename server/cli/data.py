@@ -122,6 +122,7 @@ def promote(
     url: str = "",
     dry_run: bool = False,
     anew: bool = False,
+    close: bool = False,
     config: Annotated[ConfigFile, Parameter(name=["--config", "--to"])] = None,
     flags: Annotated[Flags, Parameter(name="*")] = NO_FLAGS,
 ) -> int:
@@ -131,10 +132,13 @@ def promote(
     from then on the old data are not served any more, and desktops that ask there come to the new address.
 
     Args:
-        source: The folder of the embedded server; of a desktop that hosts: "server" in its profile.
+        source: The folder of the embedded server; of a desktop that hosts: "server" in its profile. The very
+            folder and no copy: it is the one that is closed.
         url: Where the server will be reached, as people's desktops see it.
         dry_run: Tell what would be carried and whether it could be; change nothing.
         anew: Also a server that moved before, to a database that has nothing of it.
+        close: Also close a folder that is not what was carried: a copy, or a backup that was put back and
+            perhaps used. What is in it alone is lost.
         config: A TOML file of the target's settings.
     """
     from server.transfer.promotion import promote as carry
@@ -142,9 +146,10 @@ def promote(
     def told() -> None:
         address = "" if dry_run and not url else _address(url)
         settings = loaded_from(config, flags).settings
-        _tell_promotion(
-            asyncio.run(carry(source, settings, url=address, dry_run=dry_run, anew=anew)), address
-        )
+        outcome = asyncio.run(carry(source, settings, url=address, dry_run=dry_run, anew=anew, close=close))
+        _tell_promotion(outcome, address)
+        if not outcome.dry:
+            print(f"closed: {source} is not served any more, and says where the server is")
 
     return in_words(told)
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from common.ids import short_key
+from server.infra import migrations
 from server.infra.crypto.identity import ServerIdentity
 from server.infra.folder_blobs import FolderBlobs
+from server.infra.migrations.tables import Table, tables
 from server.infra.sqlite.snapshots import SqliteSnapshots
-from server.kernel.database import Database, Row
+from server.kernel.database import Database, Row, SchemaBehindError, Tx
 from server.kernel.failures import OperatorError
 from server.settings import BLOBS_FOLDER, DATABASE_FILE, Settings
 from server.stores import choose_database
+
+T = TypeVar("T")
 
 STATEMENT_TIMEOUT_S: Final = 3_600.0
 """Counting or deleting a large table takes its time."""
@@ -56,6 +60,38 @@ def readable(settings: Settings) -> Database:
     if not settings.standalone:
         return SqliteSnapshots(settings.data / DATABASE_FILE)
     return choose_database(settings, migrate=False, statement_timeout_s=STATEMENT_TIMEOUT_S)
+
+
+async def looked_at(settings: Settings, look: Callable[[Tx, Sequence[Table]], Awaitable[T]]) -> T | None:
+    """What ``look`` finds in a PostgreSQL before anything is changed in it; None where nothing was ever made.
+
+    It is told which tables there are, for the schema may be an older one.
+
+    Raises:
+        DatabaseUnavailableError: it can't be reached, or a newer Parley wrote it.
+    """
+    steps, missing = migrations.load(), 0
+    try:
+        async with started(choose_database(settings, migrate=False)) as database:
+            return await database.read(look, tables(steps))
+    except SchemaBehindError as behind:
+        missing = len(behind.missing)
+    if missing == len(steps):
+        return None
+    async with started(choose_database(settings, as_is=True)) as database:
+        return await database.read(look, tables(steps[:-missing]))
+
+
+def refuse_another(found: str | None, server_id: str) -> None:
+    """Whose a database is that another server's data are to go to.
+
+    Raises:
+        TransferError: another server's.
+    """
+    if found is not None and found != server_id:
+        raise TransferError(
+            f"the database belongs to another server ({short_key(found)}, not {short_key(server_id)})"
+        )
 
 
 async def each_blob(blobs: FolderBlobs, use: Callable[[Row], None]) -> None:

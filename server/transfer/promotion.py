@@ -11,21 +11,29 @@ import bisect
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from common.ids import short_key
 from server.infra.crypto.identity import ServerIdentity
 from server.infra.crypto.keyfiles import put_key
 from server.infra.folder_blobs import FolderBlobs
+from server.infra.migrations.tables import Table
 from server.infra.sqlite.database import SqliteDatabase
-from server.kernel.database import Database, Row, SchemaBehindError, Tx, UnstorableTextError
+from server.kernel.database import Database, Row, Tx, UnstorableTextError
 from server.kernel.meta import INCOMPLETE, MOVED_TO, claim, fact, forget_fact, owner, set_fact
 from server.settings import BLOBS_FOLDER, DATABASE_FILE, IDENTITY_FILE, KEYS_FOLDER, Settings
 from server.stores import choose_database
-from server.transfer.places import STATEMENT_TIMEOUT_S, TransferError, check_identity, started
+from server.transfer.places import (
+    STATEMENT_TIMEOUT_S,
+    TransferError,
+    check_identity,
+    looked_at,
+    refuse_another,
+    started,
+)
 from server.transfer.progress import Progress
 from server.transfer.rows import BLOBS, META, USERS, Carried, Digest, Summary, carried, empty
 
@@ -64,16 +72,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    folder: Path
     database: Database
     blobs: FolderBlobs
     blob_keys: Sequence[str]
     """Sorted. Nobody writes meanwhile."""
+    key_file: Path
     server_id: str
-
-    @property
-    def key_file(self) -> Path:
-        return self.folder / KEYS_FOLDER / IDENTITY_FILE
 
     async def page(
         self, table: Carried, after: tuple[Any, ...] | None
@@ -112,11 +116,18 @@ class _Source:
 
 
 async def promote(
-    folder: Path, settings: Settings, *, url: str, dry_run: bool = False, anew: bool = False
+    folder: Path,
+    settings: Settings,
+    *,
+    url: str,
+    dry_run: bool = False,
+    anew: bool = False,
+    close: bool = False,
 ) -> Outcome:
     """Carry the server in ``folder`` to the database of ``settings``; ``url`` is where it will be reached.
 
-    ``anew``: also one that moved before, to a database that has nothing of it.
+    ``anew``: also one that moved before, to a database that has nothing of it. ``close``: also close a folder
+    that is not the one whose data are there already.
 
     Raises:
         TransferError: why not, or that both sides are not equal in the end.
@@ -125,48 +136,68 @@ async def promote(
     """
     if not settings.standalone:
         raise TransferError("the target needs PostgreSQL: give --database-url, or a file that has it")
-    async with _source(folder, migrate=not dry_run) as source:
-        has_key = check_identity(settings.identity_path, source.server_id)
+    key_file = _key_file(folder, settings)
+    server_id = ServerIdentity(key_file).server_id
+    has_key = check_identity(settings.identity_path, server_id)
+    # Before either side is migrated: what is refused stays as it is, for a server of an older version too.
+    place = await looked_at(settings, partial(_place_of, server_id=server_id))
+    async with _source(folder, key_file, server_id, migrate=not dry_run) as source:
+        moved = await source.database.read(fact, MOVED_TO)
+        _check_moved(folder, moved, place, anew=anew, close=close)
         if dry_run:
-            return await _tell(source, settings)
+            return await _tell(source)
+        if place is not None and place.done:
+            await source.database.write(set_fact, MOVED_TO, url)
+            return Outcome(server_id=server_id, tables=(), again=True)
         target = choose_database(settings, migrate=True, statement_timeout_s=STATEMENT_TIMEOUT_S)
         async with started(target):
-            place = await target.read(_place_of, source.server_id)
-            if place is not None and place.done:
-                await source.database.write(set_fact, MOVED_TO, url)
-                return Outcome(server_id=source.server_id, tables=(), again=True)
-            moved = await source.database.read(fact, MOVED_TO)
-            if moved is not None and place is None and not anew:
-                raise TransferError(
-                    f"it moved to {moved} already, and this database has nothing of it: --anew"
-                )
             if not has_key:
                 put_key(settings.identity_path, source.key_file.read_bytes())
             return await _carry(source, target, place, url)
 
 
+def _check_moved(folder: Path, moved: str | None, place: _Place | None, *, anew: bool, close: bool) -> None:
+    """Whether what the source says of itself fits what the target says.
+
+    Raises:
+        TransferError: it does not.
+    """
+    if moved is not None and place is None and not anew:
+        raise TransferError(f"it moved to {moved} already, and this database has nothing of it: --anew")
+    if moved is None and place is not None and place.done and not close:
+        raise TransferError(
+            f"this server was promoted to this database before, and {folder} is not what was carried: a "
+            "copy, or a backup that was put back. What was written in it since is not in the database. "
+            "--close closes it all the same"
+        )
+
+
+def _key_file(folder: Path, settings: Settings) -> Path:
+    """The source's identity key: in its folder, or where the target's is said to be."""
+    if not (folder / DATABASE_FILE).exists():
+        raise FileNotFoundError(f"there is no server in {folder}: {DATABASE_FILE} is missing")
+    places = (folder / KEYS_FOLDER / IDENTITY_FILE, settings.identity_path)
+    for place in places:
+        if place.exists():
+            return place
+    raise FileNotFoundError(
+        f"the identity key of the server in {folder} is neither at {places[0]} nor at {places[1]}: give "
+        "--identity-file"
+    )
+
+
 @contextlib.asynccontextmanager
-async def _source(folder: Path, *, migrate: bool) -> AsyncIterator[_Source]:
-    path = folder / DATABASE_FILE
-    key_file = folder / KEYS_FOLDER / IDENTITY_FILE
-    for needed in (path, key_file):
-        if not needed.exists():
-            raise FileNotFoundError(f"there is no server in {folder}: {needed.name} is missing")
-    server_id = ServerIdentity(key_file).server_id
-    async with started(SqliteDatabase(path, migrate=migrate)) as database:
+async def _source(folder: Path, key_file: Path, server_id: str, *, migrate: bool) -> AsyncIterator[_Source]:
+    async with started(SqliteDatabase(folder / DATABASE_FILE, migrate=migrate)) as database:
         found = await database.read(owner)
         if found != server_id:
             raise TransferError(f"the data in {folder} and its identity key are not of the same server")
         blobs = FolderBlobs(folder / BLOBS_FOLDER)
-        yield _Source(folder, database, blobs, await blobs.keys(), server_id)
+        yield _Source(database, blobs, await blobs.keys(), key_file, server_id)
 
 
-async def _tell(source: _Source, settings: Settings) -> Outcome:
+async def _tell(source: _Source) -> Outcome:
     """What would be carried; changes nothing."""
-    target = choose_database(settings, migrate=False, statement_timeout_s=STATEMENT_TIMEOUT_S)
-    with contextlib.suppress(SchemaBehindError):
-        async with started(target):
-            await target.read(_place_of, source.server_id)
     tables = carried()
     found = []
     with Progress("read", sum([await source.count(table) for table in tables])) as progress:
@@ -176,7 +207,7 @@ async def _tell(source: _Source, settings: Settings) -> Outcome:
     return Outcome(server_id=source.server_id, tables=found, dry=True)
 
 
-async def _place_of(tx: Tx, server_id: str) -> _Place | None:
+async def _place_of(tx: Tx, known: Sequence[Table] | None = None, *, server_id: str) -> _Place | None:
     """Where an earlier promotion of this server stands; None: the target has no account yet.
 
     Raises:
@@ -184,12 +215,9 @@ async def _place_of(tx: Tx, server_id: str) -> _Place | None:
     """
     text = await fact(tx, _PLACE)
     place = None if text is None else msgspec.json.decode(text, type=_Place)
-    found = (await owner(tx)) if place is None else place.server_id
-    if found is not None and found != server_id:
-        raise TransferError(
-            f"the database belongs to another server ({short_key(found)}, not {short_key(server_id)})"
-        )
-    if place is None and await tx.fetch_one(f"SELECT 1 FROM {USERS} LIMIT 1") is not None:
+    refuse_another((await owner(tx)) if place is None else place.server_id, server_id)
+    has_users = known is None or any(table.name == USERS for table in known)
+    if place is None and has_users and await tx.fetch_one(f"SELECT 1 FROM {USERS} LIMIT 1") is not None:
         raise TransferError("the database is in use already: it has accounts. Give an empty one")
     return place
 

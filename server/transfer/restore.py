@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,14 +15,22 @@ from server.infra.crypto.keyfiles import put_key
 from server.infra.durable import rename_durably
 from server.infra.folder_blobs import FolderBlobs
 from server.infra.folder_lock import FolderLock
+from server.infra.migrations.tables import Table
 from server.infra.sqlite.database import BUILT, SqliteDatabase
 from server.kernel.database import DamagedDatabaseError, IntegrityError, Tx
-from server.kernel.meta import INCOMPLETE, renew_history_epoch, set_fact
+from server.kernel.meta import INCOMPLETE, owner, renew_history_epoch, set_fact
 from server.settings import BLOBS_FOLDER, DATABASE_FILE, Settings
 from server.stores import choose_database
 from server.transfer.archive import Manifest, Reader
 from server.transfer.backup import write_archive
-from server.transfer.places import STATEMENT_TIMEOUT_S, TransferError, check_identity, started
+from server.transfer.places import (
+    STATEMENT_TIMEOUT_S,
+    TransferError,
+    check_identity,
+    looked_at,
+    refuse_another,
+    started,
+)
 from server.transfer.progress import Progress
 from server.transfer.rows import BLOBS, Carried, Summary, any_rows, empty
 
@@ -56,13 +65,17 @@ async def restore(settings: Settings, file: Path, *, replace: bool = False) -> M
     """
     manifest = verify(file)
     has_key = check_identity(settings.identity_path, manifest.server_id)
+    check = partial(_check_target, server_id=manifest.server_id, replace=replace)
+    if settings.standalone:
+        # Before it is migrated: one that is refused stays as it is, for a server of an older version too.
+        await looked_at(settings, check)
     with Reader(file) as reader:
         pem = None if has_key else reader.identity()
     try:
         async with _of_today(file, settings) as today:
             with Reader(today) as reader:
                 if settings.standalone:
-                    await _into_database(settings, reader, pem, replace=replace)
+                    await _into_database(settings, reader, pem, check)
                 else:
                     await _into_folder(settings, reader, pem, replace=replace)
     except IntegrityError as problem:
@@ -93,18 +106,32 @@ async def _of_today(file: Path, settings: Settings) -> AsyncIterator[Path]:
             yield upgraded
 
 
-async def _into_database(settings: Settings, reader: Reader, pem: bytes | None, *, replace: bool) -> None:
+async def _into_database(
+    settings: Settings, reader: Reader, pem: bytes | None, check: Callable[[Tx], Awaitable[bool]]
+) -> None:
     database = choose_database(settings, migrate=True, statement_timeout_s=STATEMENT_TIMEOUT_S)
     async with started(database):
-        if await database.read(any_rows):
-            if not replace:
-                raise TransferError("the database is not empty: --replace deletes what is in it")
-        else:
+        if await database.read(check):
             await database.write(set_fact, INCOMPLETE, _UNFINISHED)
         _put_identity(settings.identity_path, pem)
         with Progress("restore", _total(reader.manifest)) as progress:
             # All in one transaction: a crash leaves what was there before.
             await database.write(_replace, reader, reader.tables, progress)
+
+
+async def _check_target(
+    tx: Tx, known: Sequence[Table] | None = None, *, server_id: str, replace: bool
+) -> bool:
+    """Whether it is empty.
+
+    Raises:
+        TransferError: it is not, and is not to be replaced; or it is another server's, which it stays.
+    """
+    refuse_another(await owner(tx), server_id)
+    empty_yet = not await any_rows(tx, known)
+    if not empty_yet and not replace:
+        raise TransferError("the database is not empty: --replace deletes what is in it")
+    return empty_yet
 
 
 async def _into_folder(settings: Settings, reader: Reader, pem: bytes | None, *, replace: bool) -> None:

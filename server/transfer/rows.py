@@ -172,11 +172,11 @@ async def empty(tx: Tx, all_tables: Sequence[Table] | None = None) -> None:
         await tx.execute(f"DELETE FROM {table.name}")
 
 
-async def any_rows(tx: Tx) -> bool:
+async def any_rows(tx: Tx, known: Sequence[Table] | None = None) -> bool:
     """Whether there is anything at all, but for what is about this one copy of the data."""
     if any(not is_local(row[0]) for row in await tx.fetch("SELECT key FROM meta")):
         return True
-    for table in tables():
+    for table in known or tables():
         if table.name == META:
             continue
         if await tx.fetch_one(f"SELECT 1 FROM {table.name} LIMIT 1") is not None:

@@ -33,7 +33,7 @@ class PostgresDatabase:
     Writes are READ COMMITTED: what they decide by they lock (rooms) or change in one statement. Reads stand
     on one snapshot. ``prepared=False`` is for PgBouncer in transaction mode, where a statement that was
     prepared is gone in the next transaction. ``migrate=False`` refuses a database that lacks something
-    instead of bringing it up to date.
+    instead of bringing it up to date; None takes any, for who only looks what it is.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class PostgresDatabase:
         acquire_timeout_s: float = 10.0,
         statement_timeout_s: float = 30.0,
         prepared: bool = True,
-        migrate: bool = True,
+        migrate: bool | None = True,
         telemetry: Telemetry = SILENCE,
     ) -> None:
         self._url = url
@@ -81,8 +81,9 @@ class PostgresDatabase:
                 init=_ids_as_bytes,
                 reset=_nothing,
             )
-            async with self._pool.acquire(timeout=self._acquire_timeout_s) as connection:
-                await (migrate if self._migrate else check)(connection)
+            if self._migrate is not None:
+                async with self._pool.acquire(timeout=self._acquire_timeout_s) as connection:
+                    await (migrate if self._migrate else check)(connection)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as problem:
             await self.stop()
             raise DatabaseUnavailableError(f"the database can't be reached: {problem}") from problem

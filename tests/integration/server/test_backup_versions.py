@@ -11,10 +11,12 @@ from server.infra import migrations
 from server.infra.crypto.identity import ServerIdentity
 from server.infra.sqlite.database import SqliteDatabase
 from server.kernel.database import Tx
-from server.offline import opened
+from server.offline import missing_migrations, opened
 from server.settings import DATABASE_FILE, Settings
+from server.stores import choose_database
 from server.transfer.archive import Manifest
 from server.transfer.backup import backup, write_archive
+from server.transfer.places import TransferError, started
 from server.transfer.progress import Progress
 from server.transfer.restore import restore, verify
 from tests.integration.server.test_backup import embedded, standalone
@@ -114,3 +116,36 @@ async def test_texts_of_before_that_postgresql_does_not_keep_are_mended(
     async with opened(target) as database:
         assert await database.read(texts) == [["La", "", "Phone"], ["\U0001f44d"]]
     await backup(target, tmp_path / "b")
+
+
+async def test_a_database_that_is_refused_is_not_migrated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a"
+    await backup_of_a_version_before(file, 1, some_rows, monkeypatch)
+    target = await standalone(tmp_path)
+    async with opened(target, migrate=True) as database:
+        await database.write(some_rows, "another server")
+        await database.write(_forget_last)
+    missing = await missing_migrations(target)
+    assert len(missing) == 1
+    for replace in (False, True):
+        with pytest.raises(TransferError, match="belongs to another server"):
+            await restore(target, file, replace=replace)
+        assert await missing_migrations(target) == missing
+    async with started(choose_database(target, as_is=True)) as database:
+        await database.write(_disown)
+    with pytest.raises(TransferError, match="--replace"):
+        await restore(target, file)
+    assert await missing_migrations(target) == missing
+    await restore(target, file, replace=True)
+    assert await missing_migrations(target) == []
+
+
+async def _forget_last(tx: Tx) -> None:
+    # What it did is done again without harm.
+    await tx.execute("DELETE FROM schema_migrations WHERE number = 7")
+
+
+async def _disown(tx: Tx) -> None:
+    await tx.execute("DELETE FROM meta")

@@ -8,9 +8,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import pytest
@@ -23,13 +24,14 @@ from common.protocol.rest import Problem, ServerInfo
 from server.bootstrap import Server
 from server.infra.crypto.identity import ServerIdentity
 from server.infra.folder_lock import FolderInUseError
-from server.kernel.database import Tx
+from server.kernel.database import Database, Tx
 from server.kernel.failures import OperatorError
 from server.kernel.meta import INCOMPLETE, MOVED_TO, fact
-from server.offline import opened
+from server.offline import missing_migrations, opened
 from server.settings import Settings
+from server.stores import choose_database
 from server.transfer.backup import backup
-from server.transfer.places import TransferError
+from server.transfer.places import TransferError, started
 from server.transfer.promotion import promote
 from tests.integration.server.test_commands import command
 from tests.support.client import Rest, client
@@ -198,6 +200,84 @@ async def test_a_text_that_postgresql_does_not_keep_is_named(source: Settings, t
     with pytest.raises(TransferError, match="the table devices holds a text"):
         await promote(source.data, target, url=URL)
     assert await ask(source, MOVED_TO) is None
+
+
+async def test_a_copy_or_a_backup_put_back_is_not_closed_by_running_it_again(
+    source: Settings, target: Settings, made: Lived, tmp_path: Path
+) -> None:
+    used = replace(source, data=tmp_path / "copy")
+    shutil.copytree(source.data, used.data)
+    await promote(source.data, target, url=URL)
+    async with served(used) as old, client(old.url, made.people[0]) as ada:
+        await ada.say(made.group, "written in the copy")
+    for dry in (False, True):
+        with pytest.raises(TransferError, match=r"is not what was carried.*--close"):
+            await promote(used.data, target, url=URL, dry_run=dry)
+    assert await ask(used, MOVED_TO) is None
+    async with served(used):
+        pass
+    outcome = await promote(used.data, target, url=URL, close=True)
+    assert outcome.again
+    assert await ask(used, MOVED_TO) == URL
+
+
+async def test_a_key_that_is_not_in_the_folder_is_that_of_the_settings(
+    source: Settings, target: Settings, tmp_path: Path
+) -> None:
+    source.identity_path.rename(tmp_path / "key.pem")
+    with pytest.raises(FileNotFoundError, match="give --identity-file"):
+        await promote(source.data, target, url=URL)
+    elsewhere = replace(target, identity_file=tmp_path / "key.pem")
+    outcome = await promote(source.data, elsewhere, url=URL)
+    assert all(each.source == each.target for each in outcome.tables)
+    assert not target.identity_path.exists()
+
+
+async def behind(settings: Settings) -> None:
+    """As a Parley of the version before left it."""
+    async with opened(settings, migrate=True, create=True) as database:
+        await database.write(_forget_last)
+
+
+async def _forget_last(tx: Tx) -> None:
+    # What it did is done again without harm.
+    await tx.execute("DELETE FROM schema_migrations WHERE number = 7")
+
+
+async def test_a_target_that_is_refused_is_not_migrated_nor_is_the_source(
+    source: Settings, target: Settings, tmp_path: Path
+) -> None:
+    await behind(source)
+    await behind(target)
+    for sql, said in (
+        ("INSERT INTO meta (key, value) VALUES ('server_id', 'another')", "belongs to another server"),
+        (f"INSERT INTO users {SOMEBODY}", "in use already"),
+    ):
+        async with as_it_is(target) as database:
+            await database.write(_run, "DELETE FROM meta")
+            await database.write(_run, sql)
+        with pytest.raises(TransferError, match=said):
+            await promote(source.data, target, url=URL)
+        assert await missing_migrations(target) == ["0007_text_without_nul"]
+        assert await missing_migrations(source) == ["0007_text_without_nul"]
+    async with as_it_is(target) as database:
+        await database.write(_run, "DELETE FROM users")
+    await promote(source.data, target, url=URL)
+    assert await missing_migrations(target) == []
+
+
+SOMEBODY: Final = (
+    "(id, username, username_key, display_name, display_key, about, password_hash, admin, account_seq, "
+    "created_at_ms) VALUES ('00000000-0000-7000-8000-000000000000', 'a', 'a', 'a', 'a', '', '', 0, 0, 0)"
+)
+
+
+def as_it_is(settings: Settings) -> AbstractAsyncContextManager[Database]:
+    return started(choose_database(settings, as_is=True))
+
+
+async def _run(tx: Tx, sql: str) -> None:
+    await tx.execute(sql)
 
 
 def crash(steps: int, source: Settings, target: Settings) -> int:

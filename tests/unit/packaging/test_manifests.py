@@ -125,7 +125,7 @@ def misled(pod: Document) -> Iterator[str]:
 
 
 def kept_on_disk(pod: Document) -> Iterator[str]:
-    """What a server writes for a moment, the key of its TLS certificate among it, is for memory, with an end."""
+    """What a server writes for a moment, its TLS key among it, is for memory, with an end."""
     if not any(container["image"].startswith("parley-server") for container in pod["containers"]):
         return
     for volume in pod["volumes"]:

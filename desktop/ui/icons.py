@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
-from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
-from PySide6.QtGui import QIcon, QIconEngine, QPainter, QPixmap
+from PySide6.QtCore import QByteArray, QPoint, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QIcon, QIconEngine, QPainter, QPixmap, QPixmapCache
 
 from desktop.ui.resources import resource
 
@@ -23,11 +23,31 @@ def icon(name: str, colour: str, *, disabled: str | None = None, turned: bool = 
 
 
 def paint_icon(painter: QPainter, rect: QRectF, name: str, colour: str) -> None:
-    """Draw it into ``rect``, a square."""
+    """Draw it into ``rect``, a square, on whole pixels; what was drawn before is copied."""
+    spot = QRect(round(rect.x()), round(rect.y()), round(rect.width()), round(rect.height()))
+    ratio = painter.device().devicePixelRatio()
+    if not ratio.is_integer():
+        # A copy would be blurred between whole device pixels.
+        _render(painter, spot, name, colour)
+        return
+    key, picture = f"{name} {colour} {spot.width()} {ratio}", QPixmap()
+    if not QPixmapCache.find(key, picture):
+        picture = QPixmap(spot.size() * ratio)
+        picture.setDevicePixelRatio(ratio)
+        picture.fill(Qt.GlobalColor.transparent)
+        inner = QPainter(picture)
+        _render(inner, QRect(QPoint(0, 0), spot.size()), name, colour)
+        inner.end()
+        QPixmapCache.insert(key, picture)
+    painter.drawPixmap(spot.topLeft(), picture)
+
+
+def _render(painter: QPainter, spot: QRect, name: str, colour: str) -> None:
     from PySide6.QtSvg import QSvgRenderer
 
-    # A renderer for each call: it parses in 50 us and holds more memory than its text.
-    QSvgRenderer(QByteArray(_svg(name).replace(b"currentColor", colour.encode()))).render(painter, rect)
+    # A renderer for each call: it holds more memory than its text.
+    renderer = QSvgRenderer(QByteArray(_svg(name).replace(b"currentColor", colour.encode())))
+    renderer.render(painter, QRectF(spot))
 
 
 @cache

@@ -51,7 +51,9 @@ class Elided(QLabel):
         self.set_text(text)
 
     def set_text(self, text: str) -> None:
-        """The whole text."""
+        """The whole text; asked for at each change of a room, mostly of another part of it."""
+        if text == self._whole == self.text():
+            return
         self._whole = text
         self.setAccessibleName(text)
         self.setText(text)
@@ -138,31 +140,30 @@ class Avatar(QWidget):
 
     def __init__(self, size: int) -> None:
         super().__init__()
-        self._text = ""
-        self._key = ""
-        self._chosen: int | None = None
+        self._text = self._colour = ""
         self._picture: str | None = None
         self.setFixedSize(size, size)
 
     def show_person(self, person: Person) -> None:
-        self._text, self._key = initials(person.name), person.user_id
-        self._chosen, self._picture = person.colour, person.picture
-        self.update()
+        """Their picture, else their initials."""
+        self._show(initials(person.name), avatar_colour(person.user_id, person.colour), person.picture)
 
     def show_room(self, room: RoomItem) -> None:
+        """That of its other person, or the sign of a group."""
         if room.peer is not None:
             self.show_person(room.peer)
-            return
-        self._text, self._key, self._chosen, self._picture = "#", room.room_id, None, None
-        self.update()
+        else:
+            self._show("#", avatar_colour(room.room_id, None), None)
+
+    def _show(self, text: str, colour: str, picture: str | None) -> None:
+        if (text, colour, picture) != (self._text, self._colour, self._picture):
+            self._text, self._colour, self._picture = text, colour, picture
+            self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        if self._picture is not None and paint_picture(painter, self.rect(), self._picture):
-            return
-        paint_avatar(
-            painter, self.rect().toRectF(), text=self._text, colour=avatar_colour(self._key, self._chosen)
-        )
+        if self._picture is None or not paint_picture(painter, self.rect(), self._picture):
+            paint_avatar(painter, self.rect().toRectF(), text=self._text, colour=self._colour)
 
 
 def paint_scrim(painter: QPainter, rect: QRect) -> None:

@@ -23,6 +23,7 @@ from common.limits import FRAME_MAX_BYTES
 
 PATH: Final = "/ws"
 _CLOSE_TIMEOUT_S: Final = 5.0
+_DRAIN_TIMEOUT_S: Final = 30.0
 _MAX_FRAGMENTS: Final = 256
 _MAX_PINGS_WAITING: Final = 100
 
@@ -55,6 +56,7 @@ class Connection(asyncio.Protocol):
         "_pings",
         "_protocol",
         "_receiver",
+        "_room",
         "_send_limit",
         "_transport",
         "alive",
@@ -76,6 +78,9 @@ class Connection(asyncio.Protocol):
         self._parts: list[bytes] = []
         self._fragments = 0
         self._pings = 0
+        self._room = asyncio.Event()
+        """What is written is taken."""
+        self._room.set()
         self.alive = True
         """Something came since the heartbeat last looked."""
 
@@ -94,6 +99,17 @@ class Connection(asyncio.Protocol):
         transport.write(frame)
         if self._send_limit and transport.get_write_buffer_size() > self._send_limit:
             # It may still read to the close frame, for as long as any close may take.
+            self.close(CloseCode.SLOW_CONSUMER, "slow_consumer")
+
+    async def drained(self) -> None:
+        """Until the other side has taken most of what was written, or is gone.
+
+        For who has more to say at once than ``send_limit``. Closes (4408) where it takes too long.
+        """
+        try:
+            async with asyncio.timeout(_DRAIN_TIMEOUT_S):
+                await self._room.wait()
+        except TimeoutError:
             self.close(CloseCode.SLOW_CONSUMER, "slow_consumer")
 
     def ping(self) -> None:
@@ -156,9 +172,18 @@ class Connection(asyncio.Protocol):
         self._connections.discard(self)
         self._protocol.receive_eof()
         self._transport = None
+        self._room.set()
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
             receiver.lost()
+
+    def pause_writing(self) -> None:
+        """The transport's buffer is full."""
+        self._room.clear()
+
+    def resume_writing(self) -> None:
+        """It has room again."""
+        self._room.set()
 
     # inside
 

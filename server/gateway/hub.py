@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from common.limits import HEADS_PER_FRAME, INT_MAX, SYNC_MAX_EVENTS
@@ -18,9 +17,7 @@ from common.protocol.pushes import (
     AccountRead,
     AccountRoomAdded,
     AccountRoomRemoved,
-    Error,
     MessageNew,
-    Ok,
     Push,
     RoomEvent,
     RoomLeft,
@@ -30,7 +27,7 @@ from common.protocol.pushes import (
 from common.protocol.types import Head
 from server.gateway.connection import text_frame
 from server.gateway.ports import Accounts, Rooms
-from server.gateway.session import Session
+from server.gateway.session import Entrance, Session, keys_of
 from server.kernel.delivery import (
     Answers,
     Delivery,
@@ -43,15 +40,9 @@ from server.kernel.delivery import (
 from server.kernel.presence import Presence
 
 _BEYOND: Final = INT_MAX + 1
+_UNKNOWN: Final = 0
+"""Before the first ``seq``: a membership of which no head is known yet."""
 _COMPARED_AT_ONCE: Final = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Entrance:
-    """What a session is shown first: its heads, by the hundred, and events that its heads lack."""
-
-    heads: list[list[Head]]
-    missed: list[RoomEvent]
 
 
 class _Room:
@@ -82,6 +73,10 @@ class Hub:
         self._account_seqs: dict[str, int] = {}
         """Of each user here the last event of the account stream that was delivered."""
         self._sessions: dict[int, Session] = {}
+        self._entering: dict[int, dict[str, int]] = {}
+        """Of sessions whose heads are not known yet: the rooms that they lost meanwhile, at which ``seq``."""
+        self._empty: set[str] = set()
+        """Rooms whose last session went, and whose routes are to be taken back."""
         self.delivered = 0
         """Room events written, one per receiver."""
 
@@ -115,19 +110,37 @@ class Hub:
 
         ``account_seq``: up to where the session knows the account stream, read after ``expect``.
         """
+        session.account_seq = account_seq
         self._account_seqs.setdefault(user_id, account_seq)
+        lost: dict[str, int] = {}
+        self._entering[session.number] = lost
+        try:
+            return await self._enter(session, user_id, lost)
+        finally:
+            del self._entering[session.number]
+
+    async def _enter(self, session: Session, user_id: str, lost: dict[str, int]) -> Entrance:
         room_ids = await self._source.room_ids(user_id)
         unsure = set()
         for room_id in room_ids:
-            if self._subscribe(session, room_id).seq is None:
+            since = session.rooms.get(room_id, _UNKNOWN)
+            # Of a room that was lost since they were read the heads tell.
+            if room_id not in lost and self._subscribe(session, room_id, since).seq is None:
                 unsure.add(room_id)
         await self._presence.add_routes(self._ordinal, room_ids, ())
         heads = list(await self._source.heads(user_id))
+        for room_id in {*room_ids} - {head.room_id for head in heads}:
+            if session.rooms.get(room_id) == _UNKNOWN:
+                self._unsubscribe(session, room_id)
         missed: list[RoomEvent] = []
         for head in heads:
-            room = self._rooms.get(head.room_id)
-            if room is None:
+            if head.room_id not in session.rooms:
+                if lost.get(head.room_id, _BEYOND) <= head.seq:
+                    # What was lost was an earlier membership.
+                    await self._follow((session,), user_id, head.room_id, head.seq)
                 continue
+            session.rooms[head.room_id] = max(session.rooms[head.room_id], head.seq)
+            room = self._rooms[head.room_id]
             if room.seq is None:
                 await self._begin(head.room_id, room, head.seq)
             elif head.room_id in unsure and room.seq > head.seq:
@@ -149,8 +162,16 @@ class Hub:
                 del self._users[user_id]
                 self._account_seqs.pop(user_id, None)
                 users.append(user_id)
-        rooms = [room_id for room_id in tuple(session.rooms) if self._unsubscribe(session, room_id)]
-        await self._presence.remove_routes(self._ordinal, rooms, users)
+        for room_id in tuple(session.rooms):
+            self._unsubscribe(session, room_id)
+        await self._take_back(users)
+
+    async def _take_back(self, users: Sequence[str] = ()) -> None:
+        """Routes that nobody here needs any more."""
+        rooms = [room_id for room_id in self._empty if room_id not in self._rooms]
+        self._empty.clear()
+        if rooms or users:
+            await self._presence.remove_routes(self._ordinal, rooms, users)
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> None:
         """A batch, in order; what follows of one room shares a frame."""
@@ -162,6 +183,8 @@ class Hub:
             await self._flush(waiting)
             await self._other(delivery)
         await self._flush(waiting)
+        if self._empty:
+            await self._take_back()
 
     async def compare(self) -> None:
         """Deliver what the database has and no delivery brought: the last of a room leaves no gap to see."""
@@ -175,6 +198,7 @@ class Hub:
             heads = await self._accounts.account_seqs(users[at : at + _COMPARED_AT_ONCE])
             for user_id, seq in heads.items():
                 await self._catch_up_account(user_id, seq)
+        await self._take_back()
 
     async def _catch_up(self, room_id: str, seq: int) -> None:
         while (room := self._rooms.get(room_id)) is not None and room.seq is not None and room.seq < seq:
@@ -233,12 +257,12 @@ class Hub:
             self._send(room, ready)
             ready.clear()
             for session in self.sessions_of(event.user_id):
-                self._unsubscribe(session, room_id)
+                self._lose(session, room_id, event.seq)
         ready.append(event)
 
     def _send(self, room: _Room, events: Sequence[RoomEvent]) -> None:
         if events:
-            self._broadcast(room.sessions, events)
+            self._broadcast(room.sessions, events, events[0].room_id)
             self.delivered += len(events) * len(room.sessions)
             for event in events:
                 if isinstance(event, MessageNew):
@@ -246,11 +270,11 @@ class Hub:
                     for session in self._users.get(event.message.author_id, ()):
                         session.answered(event.message.client_msg_id)
 
-    def _broadcast(self, sessions: Iterable[Session], pushes: Iterable[Push]) -> None:
+    def _broadcast(self, sessions: Iterable[Session], pushes: Iterable[Push], room_id: str = "") -> None:
         for payload in frame_of(map(encode, pushes)):
             frame = text_frame(payload)
             for session in sessions:
-                session.write(frame)
+                session.write(frame, room_id)
 
     async def _other(self, delivery: Delivery) -> None:
         match delivery:
@@ -260,15 +284,16 @@ class Hub:
                 session = self._sessions.get(delivery.origin.session) if mine else None
                 if session is not None:
                     session.push(*delivery.pushes)
-                    session.answered(*(key for push in delivery.pushes for key in _keys_of(push)))
+                    session.answered(*(key for push in delivery.pushes for key in keys_of(push)))
             case UserDelivery():
                 await self._account_events(delivery.user_id, delivery.events)
             case MarksDelivery() if delivery.room_id in self._rooms:
-                self._broadcast(self._rooms[delivery.room_id].sessions, delivery.marks)
+                self._broadcast(self._rooms[delivery.room_id].sessions, delivery.marks, delivery.room_id)
             case TypingDelivery() if delivery.room_id in self._rooms:
                 writers = self._users.get(delivery.user_id, set())
                 others = self._rooms[delivery.room_id].sessions - writers
-                self._broadcast(others, (TypingShown(delivery.room_id, delivery.user_id),))
+                shown = TypingShown(delivery.room_id, delivery.user_id)
+                self._broadcast(others, (shown,), delivery.room_id)
             case ProfileDelivery():
                 rooms = (self._rooms[room_id] for room_id in delivery.room_ids if room_id in self._rooms)
                 self._broadcast({session for room in rooms for session in room.sessions}, (delivery.push,))
@@ -286,71 +311,88 @@ class Hub:
                     await self._account_events(
                         user_id, [one for one in missed if one.account_seq < event.account_seq]
                     )
-                self._account_seqs[user_id] = event.account_seq
-            sessions = self.sessions_of(user_id)
-            if isinstance(event, AccountRoomAdded):
-                await self._added(sessions, event)
-                continue
+                if user_id in self._account_seqs:
+                    self._account_seqs[user_id] = event.account_seq
+            # Who came later knows it from the welcome; marks are told with the head of the stream.
+            after = -1 if isinstance(event, AccountRead) else event.account_seq
+            sessions = [each for each in self.sessions_of(user_id) if not 0 <= after <= each.account_seq]
             if isinstance(event, AccountRoomRemoved):
                 for session in sessions:
-                    self._unsubscribe(session, event.room_id)
+                    self._lose(session, event.room_id, _BEYOND)
             self._broadcast(sessions, (event,))
+            if isinstance(event, AccountRoomAdded):
+                await self._added(sessions, user_id, event.head)
 
-    async def _added(self, sessions: Iterable[Session], event: AccountRoomAdded) -> None:
-        """Subscribe a user from the ``seq`` of the head on: nothing before it, nothing after it missed.
+    async def _added(self, sessions: Sequence[Session], user_id: str, head: Head) -> None:
+        for session in sessions:
+            if head.room_id in session.rooms:
+                session.rooms[head.room_id] = max(session.rooms[head.room_id], head.seq)
+        new = [session for session in sessions if head.room_id not in session.rooms]
+        await self._follow(new, user_id, head.room_id, head.seq)
 
-        The event and the room's own take different ways here, so either may be ahead of the other.
+    async def _follow(self, sessions: Sequence[Session], user_id: str, room_id: str, seq: int) -> None:
+        """Subscribe a user from the ``seq`` of a head on: nothing before it, nothing after it missed.
+
+        What tells of the head and the room's own events take different ways here, so either may be ahead of
+        the other. By now the user may have lost the room again.
         """
-        room_id, seq = event.head.room_id, event.head.seq
-        room = self._rooms.get(room_id)
+        room, shown = self._rooms.get(room_id), seq
         if room is not None and room.seq is not None and room.seq < seq:
             earlier = await self._source.room_events(room_id, after_seq=room.seq, before_seq=seq + 1)
             await self._room_events(room_id, room, earlier)
-        new = [session for session in sessions if room_id not in session.rooms]
-        self._broadcast(sessions, (event,))
-        for session in new:
-            room = self._subscribe(session, room_id)
+        while (room := self._rooms.get(room_id)) is not None and room.seq is not None and room.seq > shown:
+            missed = await self._source.room_events(room_id, after_seq=shown, before_seq=room.seq + 1)
+            if not missed:
+                break
+            if _lost_by(user_id, missed):
+                return
+            self._broadcast(sessions, missed, room_id)
+            shown = missed[-1].seq
+        # Who ended meanwhile is not there to be forgotten again.
+        still = [session for session in sessions if session.number in self._sessions]
+        for session in still:
+            room = self._subscribe(session, room_id, seq)
+        if not still or room is None or room.seq is not None:
+            return
+        await self._presence.add_routes(self._ordinal, (room_id,), ())
+        room = self._rooms.get(room_id)
         if room is None:
             return
-        if room.seq is None:
-            await self._presence.add_routes(self._ordinal, (room_id,), ())
+        began_at = room.seq
+        if began_at is None:
             await self._begin(room_id, room, seq)
-            later = await self._source.room_events(room_id, after_seq=seq, before_seq=_BEYOND)
-            await self._room_events(room_id, room, later)
-        elif room.seq > seq and new:
-            self._broadcast(
-                new, await self._source.room_events(room_id, after_seq=seq, before_seq=room.seq + 1)
-            )
+        later = await self._source.room_events(room_id, after_seq=seq, before_seq=_BEYOND)
+        if began_at is not None and not _lost_by(user_id, later):
+            # By another session's newer heads: what lay between was dropped as old.
+            self._broadcast(still, [event for event in later if event.seq <= began_at], room_id)
+        await self._room_events(room_id, room, later)
 
-    def _subscribe(self, session: Session, room_id: str) -> _Room:
+    def _subscribe(self, session: Session, room_id: str, since: int) -> _Room:
+        """``since``: the ``seq`` of a head that has the session's user as a member."""
         room = self._rooms.get(room_id)
         if room is None:
             room = self._rooms[room_id] = _Room()
         room.sessions.add(session)
-        session.rooms.add(room_id)
+        session.rooms[room_id] = since
         return room
 
-    def _unsubscribe(self, session: Session, room_id: str) -> bool:
-        """Whether it was the room's last."""
-        session.rooms.discard(room_id)
+    def _lose(self, session: Session, room_id: str, seq: int) -> None:
+        """The session's user lost the room at ``seq``; not where the session knows of a later membership."""
+        if (lost := self._entering.get(session.number)) is not None:
+            lost[room_id] = max(lost.get(room_id, 0), seq)
+        if session.rooms.get(room_id, _BEYOND) < seq:
+            self._unsubscribe(session, room_id)
+
+    def _unsubscribe(self, session: Session, room_id: str) -> None:
+        session.rooms.pop(room_id, None)
         room = self._rooms.get(room_id)
         if room is None:
-            return False
+            return
         room.sessions.discard(session)
         if not room.sessions:
             del self._rooms[room_id]
-            return True
-        return False
+            self._empty.add(room_id)
 
 
-def _keys_of(push: Push) -> tuple[str | int | None, ...]:
-    """Of the command that it answers; see ``Session.answered``."""
-    match push:
-        case MessageNew():
-            return (push.message.client_msg_id,)
-        case Error():
-            return (push.id, push.client_msg_id)
-        case Ok():
-            return (push.id,)
-        case _:
-            return ()
+def _lost_by(user_id: str, events: Iterable[RoomEvent]) -> bool:
+    return any(isinstance(event, RoomLeft | RoomRemoved) and event.user_id == user_id for event in events)

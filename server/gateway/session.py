@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from common.errors import CloseCode, Code, ParleyError
 from common.protocol.codec import FrameError, decode_requests, encode, frame_of
-from common.protocol.pushes import Error, Heads, Ok, Push, Ready, Welcome
+from common.protocol.pushes import Error, Heads, MessageNew, Ok, Push, Ready, RoomEvent, Welcome
 from common.protocol.requests import Hello, MessageSend, Receipt, Request, SessionRenew, Typing
+from common.protocol.types import Head
 from common.protocol.version import VERSION, negotiate
 from server.gateway.connection import Connection, text_frame
 from server.kernel.allowance import Allowance
@@ -34,6 +36,14 @@ _CLOSES: Final = {Code.MOVED: CloseCode.MOVED, **dict.fromkeys(_COME_BACK, Close
 """Of a refused hello. 4401 would have the client sign in anew, where all it has to do is come back."""
 
 
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """What a session is shown first: its heads, by the hundred, and events that its heads lack."""
+
+    heads: list[list[Head]]
+    missed: list[RoomEvent]
+
+
 class Session:
     """Requests wait in ``_inbox``; while there are any, one task works on them in order.
 
@@ -53,6 +63,7 @@ class Session:
         "_paused",
         "_unanswered",
         "_working",
+        "account_seq",
         "asked",
         "identity",
         "number",
@@ -62,7 +73,10 @@ class Session:
     def __init__(self, gateway: Gateway, connection: Connection, number: int) -> None:
         self.number = number
         self.identity: Identity | None = None
-        self.rooms: set[str] = set()
+        self.rooms: dict[str, int] = {}
+        """What the hub subscribed it to, and up to which ``seq`` it knows that its user is a member."""
+        self.account_seq = 0
+        """Up to where ``welcome`` tells the account stream."""
         self.asked = False
         """A ping is out."""
         self._gateway = gateway
@@ -75,17 +89,20 @@ class Session:
         self._ended = False
         self._unanswered: set[str | int] = set()
         """Commands on their way through the bus."""
-        self._held: list[bytes] | None = []
+        self._held: list[tuple[str, bytes]] | None = []
         self._held_bytes = 0
 
     # The way out.
 
-    def write(self, frame: bytes) -> None:
-        """A live frame made by ``text_frame``; held back until the session is ``ready``."""
+    def write(self, frame: bytes, room_id: str = "") -> None:
+        """A live frame made by ``text_frame``, of a room; held back until the session is ``ready``.
+
+        Then it goes only where the heads have the room.
+        """
         if self._held is None:
             self._connection.write(frame)
             return
-        self._held.append(frame)
+        self._held.append((room_id, frame))
         self._held_bytes += len(frame)
         if 0 < self._gateway.limits.send_queue_bytes < self._held_bytes:
             self._held.clear()
@@ -299,11 +316,17 @@ class Session:
             )
         )
         entrance = await gateway.hub.enter(self, identity.user_id, account.account_seq)
-        # Sent in one go: nothing live may come between the heads and ready.
-        self.push(*[Heads(chunk) for chunk in entrance.heads], Ready(), *entrance.missed)
+        for chunk in entrance.heads:
+            # All of somebody's heads may be more than one connection may have waiting.
+            await self._connection.drained()
+            self.push(Heads(chunk))
+        await self._connection.drained()
+        # In one go: nothing live may come between the heads and ready, which is held until here.
+        self.push(Ready(), *entrance.missed)
         held, self._held = self._held or (), None
-        for frame in held:
-            self._connection.write(frame)
+        for room_id, frame in held:
+            if not room_id or room_id in self.rooms:
+                self._connection.write(frame)
 
     async def _renew(self, request: SessionRenew, context: SessionContext) -> Ok:
         identity = await self._gateway.authenticator.authenticate(request.token)
@@ -333,6 +356,19 @@ def _awaited(request: Request) -> str | int | None:
         return None
     # A send is answered by the message itself, which goes to all.
     return request.client_msg_id if isinstance(request, MessageSend) else request.id
+
+
+def keys_of(push: Push) -> tuple[str | int | None, ...]:
+    """Of the command that it answers; see ``Session.answered``."""
+    match push:
+        case MessageNew():
+            return (push.message.client_msg_id,)
+        case Error():
+            return (push.id, push.client_msg_id)
+        case Ok():
+            return (push.id,)
+        case _:
+            return ()
 
 
 def _error(request: Request, why: ParleyError) -> Error:

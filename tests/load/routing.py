@@ -196,15 +196,16 @@ class _CountedPresence(MemoryPresence):
 class _Receiver:
     """What a hub needs of a session."""
 
-    __slots__ = ("_work", "number", "rooms")
+    __slots__ = ("_work", "account_seq", "number", "rooms")
 
     def __init__(self, number: int, work: GatewayWork) -> None:
         self.number = number
-        self.rooms: set[str] = set()
+        self.rooms: dict[str, int] = {}
+        self.account_seq = 0
         self._work = work
 
-    def write(self, frame: bytes) -> None:
-        del frame
+    def write(self, frame: bytes, room_id: str = "") -> None:
+        del frame, room_id
         self._work.written += 1
 
 

@@ -173,6 +173,15 @@ async def rooms_of_user(tx: Tx, user_id: str) -> list[str]:
     return [id_from_bytes(row[0]) for row in rows]
 
 
+async def room_counts(tx: Tx, user_ids: Iterable[str]) -> dict[str, int]:
+    """In how many rooms each is today; who is in none is left out."""
+    rows = await tx.fetch(
+        "SELECT user_id, COUNT(*) FROM members WHERE user_id IN $1 AND left_seq IS NULL GROUP BY user_id",
+        ids(user_ids),
+    )
+    return {id_from_bytes(row[0]): int(row[1]) for row in rows}
+
+
 async def add_member(tx: Tx, member: Membership) -> None:
     await tx.execute(
         "INSERT INTO members (room_id, user_id, joined_seq, left_seq, role, visible_from_seq, delivered_seq, "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -135,14 +135,14 @@ class Change:
         if limit and there.get(self.room.id, (0, 0, 0))[0] + coming > limit:
             raise ChatError(Code.LIMIT_REACHED, f"a room holds at most {limit:,} people")
 
-    async def check_rooms(self) -> None:
-        """Of the one who asks.
+    async def check_rooms(self, user_ids: Iterable[str]) -> None:
+        """Whether each of these may be in one more.
 
         Raises:
             ChatError: ``limit_reached``.
         """
         limit = self._means.limits.rooms_per_user
-        if limit and len(await room_rows.rooms_of_user(self.tx, self.actor_id)) >= limit:
+        if limit and max((await room_rows.room_counts(self.tx, user_ids)).values(), default=0) >= limit:
             raise ChatError(Code.LIMIT_REACHED, f"one person can be in at most {limit:,} rooms")
 
     async def join(self, members: Sequence[tuple[User, Role]]) -> None:

@@ -101,7 +101,7 @@ class RoomService:
         people = await self._living(change.tx, [change.actor_id, peer_id])
         if peer_id not in people:
             raise ChatError(Code.NOT_FOUND, "there is no such person")
-        await change.check_rooms()
+        await change.check_rooms(people)
         room = Room(id=new_id(), kind=RoomKind.DIRECT, created_at_ms=self._means.clock.now_ms())
         await change.create(room, unique_key, [(user, Role.MEMBER) for user in people.values()])
         return room.id
@@ -126,8 +126,8 @@ class RoomService:
             history=request.history,
             created_at_ms=self._means.clock.now_ms(),
         )
-        await change.check_rooms()
         people = await self._living(change.tx, [change.actor_id, *request.member_ids])
+        await change.check_rooms(people)
         members = [(people[change.actor_id], Role.OWNER)]
         members += [(user, Role.MEMBER) for user in people.values() if user.id != change.actor_id]
         await change.create(room, unique_key, members)
@@ -169,6 +169,7 @@ class RoomService:
         people = await self._living(change.tx, request.user_ids)
         there = await room_rows.memberships(change.tx, ((room_id, user_id) for user_id in people))
         coming = [(user, Role.MEMBER) for user in people.values() if (room_id, user.id) not in there]
+        await change.check_rooms(user.id for user, _ in coming)
         await change.check_space(len(coming))
         await change.join(coming)
         return room_id
@@ -183,7 +184,7 @@ class RoomService:
         if change.room.visibility is not Visibility.PUBLIC:
             raise NoSuchRoomError
         if await room_rows.membership(change.tx, room_id, change.actor_id) is None:
-            await change.check_rooms()
+            await change.check_rooms([change.actor_id])
             await change.check_space(1)
             people = await self._living(change.tx, [change.actor_id])
             await change.join([(people[change.actor_id], await change.role_of_next())])

@@ -3,173 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import cast
 
-import pytest
-
 from common.errors import Code
-from common.ids import new_id
-from common.protocol.codec import decode_pushes
 from common.protocol.pushes import (
-    AccountEvent,
-    AccountProfile,
     AccountRead,
     AccountRoomAdded,
     AccountRoomRemoved,
     Error,
-    MessageNew,
     Ok,
-    Push,
-    RoomEvent,
-    RoomRemoved,
     TypingShown,
 )
-from common.protocol.types import Head, HistoryAccess, Message, Role, RoomKind, User, Visibility
-from server.gateway.hub import Entrance, Hub
-from server.gateway.ports import Account
+from server.gateway.hub import Hub
 from server.gateway.session import Session
-from server.infra.memory.presence import MemoryPresence
 from server.kernel.delivery import Answers, Origin, RoomDelivery, TypingDelivery, UserDelivery
-
-ROOM, MIRA, DARIO = new_id(), new_id(), new_id()
-KEY = new_id()
-
-
-def message(seq: int) -> MessageNew:
-    return MessageNew(ROOM, seq, Message(ROOM, seq, seq, seq, DARIO, KEY, f"{seq}", 1))
-
-
-def removed(seq: int, user_id: str) -> RoomRemoved:
-    return RoomRemoved(ROOM, seq, DARIO, user_id, 1)
-
-
-def head(seq: int) -> Head:
-    return Head(
-        ROOM,
-        RoomKind.GROUP,
-        "Release 1.0",
-        "",
-        Visibility.PRIVATE,
-        HistoryAccess.SINCE_JOIN,
-        Role.MEMBER,
-        2,
-        seq,
-        seq,
-        0,
-        0,
-        0,
-        0,
-        1,
-        0,
-        0,
-        1,
-    )
-
-
-class Receiver:
-    """What the hub needs of a session."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.rooms: set[str] = set()
-        self.got: list[Push] = []
-        self.pushed: list[Push] = []
-        self.answers: list[object] = []
-
-    def push(self, *pushes: Push) -> None:
-        self.pushed += pushes
-
-    def answered(self, *keys: object) -> None:
-        self.answers += keys
-
-    def write(self, frame: bytes) -> None:
-        size = frame[1]
-        at = 2 if size < 126 else 4
-        self.got += decode_pushes(frame[at:])
-
-    @property
-    def seqs(self) -> list[int]:
-        return [push.seq for push in self.got if isinstance(push, MessageNew | RoomRemoved)]
-
-
-class Stored:
-    """The chat context: a room of ``events``; ``heads`` wait for the gate when there is one."""
-
-    def __init__(self) -> None:
-        self.events: list[RoomEvent] = [message(seq) for seq in range(1, 6)]
-        self.member_of = {ROOM}
-        self.gates: list[asyncio.Event] = []
-        self.loads: list[tuple[int, int]] = []
-
-    async def room_ids(self, user_id: str) -> Sequence[str]:
-        return sorted(self.member_of)
-
-    async def heads(self, user_id: str) -> Sequence[Head]:
-        seq = self.events[-1].seq
-        if self.gates:
-            await self.gates.pop(0).wait()
-        return [head(seq)] if self.member_of else []
-
-    async def head_seqs(self, room_ids: Sequence[str]) -> dict[str, int]:
-        return dict.fromkeys(room_ids, self.events[-1].seq)
-
-    async def room_events(self, room_id: str, *, after_seq: int, before_seq: int) -> Sequence[RoomEvent]:
-        self.loads.append((after_seq, before_seq))
-        await asyncio.sleep(0)
-        return [event for event in self.events if after_seq < event.seq < before_seq]
-
-    def append(self, event: RoomEvent) -> RoomDelivery:
-        self.events.append(event)
-        return RoomDelivery(ROOM, [event])
-
-
-class Streams:
-    """The account streams as the database has them."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, list[AccountEvent]] = {MIRA: [], DARIO: []}
-        self.loads: list[tuple[str, int]] = []
-
-    async def account(self, user_id: str) -> Account:
-        raise NotImplementedError(user_id)
-
-    async def account_seqs(self, user_ids: Sequence[str]) -> dict[str, int]:
-        return {user_id: len(self.kept[user_id]) for user_id in user_ids}
-
-    async def account_events(self, user_id: str, *, after_seq: int) -> Sequence[AccountEvent]:
-        self.loads.append((user_id, after_seq))
-        return [event for event in self.kept[user_id] if event.account_seq > after_seq]
-
-    async def signed_out(self) -> Sequence[str]:
-        return ()
-
-    def profile(self, name: str) -> AccountProfile:
-        event = AccountProfile(len(self.kept[MIRA]) + 1, User(MIRA, "mira", name))
-        self.kept[MIRA].append(event)
-        return event
-
-
-@pytest.fixture
-def stored() -> Stored:
-    return Stored()
-
-
-@pytest.fixture
-def streams() -> Streams:
-    return Streams()
-
-
-@pytest.fixture
-def hub(stored: Stored, streams: Streams) -> Hub:
-    return Hub(rooms=stored, accounts=streams, presence=MemoryPresence(), ordinal=0)
-
-
-async def enter(hub: Hub, receiver: Receiver, user_id: str, *, account_seq: int = 0) -> Entrance:
-    session = cast("Session", receiver)
-    hub.add(session, user_id)
-    await hub.expect(user_id)
-    return await hub.enter(session, user_id, account_seq)
+from tests.support.hub import DARIO, KEY, MIRA, ROOM, Receiver, Stored, Streams, enter, head, message, removed
 
 
 async def test_what_was_delivered_already_is_dropped(hub: Hub, stored: Stored) -> None:
@@ -296,7 +144,7 @@ async def test_who_left_is_forgotten(hub: Hub, stored: Stored) -> None:
     await enter(hub, mira, MIRA)
     await hub.leave(cast("Session", mira), MIRA)
     await hub.deliver([stored.append(message(6))])
-    assert (mira.got, len(hub), mira.rooms) == ([], 0, set())
+    assert (mira.got, len(hub), mira.rooms) == ([], 0, {})
 
 
 async def test_comparing_brings_the_last_message_that_no_delivery_brought(hub: Hub, stored: Stored) -> None:

@@ -13,10 +13,20 @@ from common.errors import Code
 from common.ids import new_id
 from common.limits import Limits
 from common.protocol.codec import decode_pushes, encode
-from common.protocol.pushes import AccountEvent, Error, Ok, Push, Ready, RoomEvent
+from common.protocol.pushes import (
+    AccountEvent,
+    Error,
+    Heads,
+    Ok,
+    Push,
+    Ready,
+    RoomEvent,
+    TypingShown,
+    Welcome,
+)
 from common.protocol.requests import Hello, MessageSend, Receipt
 from common.protocol.types import Head, User
-from server.gateway.connection import Connection
+from server.gateway.connection import Connection, text_frame
 from server.gateway.gateway import Gateway, Place
 from server.gateway.ports import Account
 from server.gateway.session import Session
@@ -26,6 +36,7 @@ from server.kernel.bus import BusUnavailableError
 from server.kernel.identity import Identity
 from server.kernel.session import Later, SessionContext
 from tests.support.clock import START_MS, ManualClock
+from tests.support.hub import head
 from tests.support.wait import until
 
 ROOM = new_id()
@@ -40,12 +51,17 @@ class Wire:
     def __init__(self) -> None:
         self.got: list[Push] = []
         self.paused = False
+        self.taken = asyncio.Event()
+        self.taken.set()
 
     def write(self, frame: bytes) -> None:
-        self.got += decode_pushes(frame[2 if frame[1] < 126 else 4 :])
+        self.got += decode_pushes(frame[{126: 4, 127: 10}.get(frame[1], 2) :])
 
     def close(self, code: int, reason: str) -> None:
         raise AssertionError(f"closed with {code}: {reason}")
+
+    async def drained(self) -> None:
+        await self.taken.wait()
 
     def pause(self) -> None:
         self.paused = True
@@ -55,7 +71,10 @@ class Wire:
 
 
 class Someone:
-    """An account without rooms, and whoever shows a token is it."""
+    """An account, without rooms at first, and whoever shows a token is it."""
+
+    def __init__(self) -> None:
+        self.rooms: list[Head] = []
 
     async def authenticate(self, token: str) -> Identity:
         return Identity(user_id=token, device_id=new_id(), expires_at_s=START_MS)
@@ -73,10 +92,10 @@ class Someone:
         return ()
 
     async def room_ids(self, user_id: str) -> Sequence[str]:
-        return ()
+        return [head.room_id for head in self.rooms]
 
     async def heads(self, user_id: str) -> Sequence[Head]:
-        return ()
+        return self.rooms
 
     async def head_seqs(self, room_ids: Sequence[str]) -> dict[str, int]:
         return {}
@@ -120,9 +139,13 @@ def wire() -> Wire:
 
 
 @pytest.fixture
-async def session(bus: Bus, wire: Wire) -> AsyncIterator[Session]:
-    """Signed in."""
-    someone, clock = Someone(), ManualClock()
+def someone() -> Someone:
+    return Someone()
+
+
+@pytest.fixture
+async def gateway(bus: Bus, someone: Someone) -> AsyncIterator[Gateway]:
+    clock = ManualClock()
     limits = Limits(messages_per_second=0, requests_per_second=0, in_flight_per_connection=4)
     gateway = Gateway(
         authenticator=someone,
@@ -132,15 +155,26 @@ async def session(bus: Bus, wire: Wire) -> AsyncIterator[Session]:
         presence=MemoryPresence(),
         clock=clock,
         allowances=Allowances(limits, clock),
-        place=Place(server_id=new_id()),
+        place=Place(server_id="0" * 64),
     )
-    session = Session(gateway, cast("Connection", wire), 1)
-    session.received(encode(Hello(1, [1], new_id())))
-    await until(lambda: any(isinstance(push, Ready) for push in wire.got))
-    wire.got.clear()
-    yield session
+    yield gateway
     bus.gate.set()
     await gateway.tasks.close()
+
+
+def said_hello(gateway: Gateway, wire: Wire) -> Session:
+    session = Session(gateway, cast("Connection", wire), 1)
+    session.received(encode(Hello(1, [1], new_id())))
+    return session
+
+
+@pytest.fixture
+async def session(gateway: Gateway, wire: Wire) -> Session:
+    """Signed in."""
+    session = said_hello(gateway, wire)
+    await until(lambda: any(isinstance(push, Ready) for push in wire.got))
+    wire.got.clear()
+    return session
 
 
 def send(number: int, body: str) -> bytes:
@@ -177,3 +211,44 @@ async def test_what_the_bus_refuses_late_is_answered_and_leaves_the_others_alone
     assert (error.id, error.code, ok) == (2, Code.UNAVAILABLE, Ok(4))
     session.received(send(5, "and on"))
     await until(lambda: bus.taken[-1] == "and on")
+
+
+async def test_more_heads_than_a_connection_may_have_waiting_are_sent_as_they_are_taken(
+    gateway: Gateway, wire: Wire, someone: Someone
+) -> None:
+    someone.rooms = [head(5, new_id()) for _ in range(250)]
+    wire.taken.clear()
+    session = said_hello(gateway, wire)
+    await until(lambda: len(session.rooms) == 250 and not gateway.hub._entering)
+    assert [type(push) for push in wire.got] == [Welcome]
+
+    async def take_one(chunks: int) -> None:
+        wire.taken.set()
+        wire.taken.clear()
+        await until(lambda: len(wire.got) == 1 + chunks)
+
+    for chunks in (1, 2, 3):
+        await take_one(chunks)
+    # What comes meanwhile waits until all of it was said.
+    session.write(
+        text_frame(encode(TypingShown(someone.rooms[0].room_id, new_id()))), someone.rooms[0].room_id
+    )
+    assert len(wire.got) == 4
+    wire.taken.set()
+    await until(lambda: isinstance(wire.got[-1], TypingShown))
+    assert [type(push) for push in wire.got] == [Welcome, Heads, Heads, Heads, Ready, TypingShown]
+    assert [len(push.rooms) for push in wire.got if isinstance(push, Heads)] == [100, 100, 50]
+
+
+async def test_what_came_of_a_room_before_ready_is_shown_to_members_only(
+    gateway: Gateway, wire: Wire, someone: Someone
+) -> None:
+    someone.rooms = [head(5, ROOM)]
+    wire.taken.clear()
+    session = said_hello(gateway, wire)
+    await until(lambda: ROOM in session.rooms)
+    for room_id in (new_id(), ROOM, new_id()):
+        session.write(text_frame(encode(TypingShown(room_id, new_id()))), room_id)
+    wire.taken.set()
+    await until(lambda: isinstance(wire.got[-1], TypingShown))
+    assert [push.room_id for push in wire.got if isinstance(push, TypingShown)] == [ROOM]

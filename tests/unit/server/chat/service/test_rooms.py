@@ -192,6 +192,23 @@ async def test_one_person_is_in_so_many_rooms(database: SqliteDatabase) -> None:
     assert await _refused(chat.rooms.create(mira, create)) is Code.LIMIT_REACHED
 
 
+async def test_nobody_is_put_into_more_rooms_than_one_person_may_be_in(database: SqliteDatabase) -> None:
+    chat = Chat(database, limits=Limits(rooms_per_user=2))
+    mira, dario, yuki = await chat.people("mira", "dario", "yuki")
+    await chat.group(mira)
+    room = await chat.group(dario)
+    add = rest.MembersAdd(new_id(), [mira, yuki])
+    assert await _refused(chat.rooms.add_members(dario, room, add)) is Code.LIMIT_REACHED
+    create = rest.GroupCreate(new_id(), "With her", member_ids=[mira])
+    assert await _refused(chat.rooms.create(yuki, create)) is Code.LIMIT_REACHED
+    assert await _refused(chat.rooms.direct(yuki, mira)) is Code.LIMIT_REACHED
+    head = await chat.rooms.add_members(dario, room, rest.MembersAdd(new_id(), [yuki]))
+    assert head.member_count == 2
+    # Who is in as many as may be can still be named among those who are there already.
+    again = await chat.rooms.add_members(dario, room, rest.MembersAdd(new_id(), [yuki, dario]))
+    assert again.member_count == 2
+
+
 async def test_control_characters_are_no_title(chat: Chat) -> None:
     mira = await chat.person("mira")
     assert await _refused(chat.rooms.create(mira, rest.GroupCreate(new_id(), "a\x00b"))) is Code.BAD_TEXT

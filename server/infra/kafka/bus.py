@@ -334,17 +334,27 @@ class KafkaBus:
             return
         cluster, there = await look_up(producer, self._topics)
         missing = self._topics - set(there)
-        # A topic that somebody made anew may have another number of partitions.
-        self._counts = there
         made = await make_topics(self._servers, missing, self._layout) if missing else set()
         if made:
             log.warning("bus_topics_made_again", topics=sorted(made))
+            _, there = await look_up(producer, self._topics)
+        await self._settle(producer, there)
         if self._refusals >= _REFUSALS_MAX or self._miscounted or cluster != self._cluster:
             await self._replace_producer(cluster)
         took = [await consumer.look() for consumer in self._consumers]
         if made or not all(took):
             for tell in self._tell_loss:
                 tell()
+
+    async def _settle(self, producer: AIOKafkaProducer, counts: dict[str, int]) -> None:
+        """A topic that somebody made anew, or gave more partitions, is read and written as it is now."""
+        if counts != self._counts:
+            # The producer would look for itself in minutes, and refuse partitions that it does not know.
+            await producer.client.force_metadata_update()
+        self._counts = counts
+        for consumer in self._consumers:
+            if isinstance(consumer, PartitionReader) and (count := counts.get(consumer.topic)):
+                consumer.settle(count)
 
     async def _replace_producer(self, cluster: str) -> None:
         """The cluster answers, and still nothing goes through this one; or it is not the one of before.

@@ -32,6 +32,8 @@ _BATCH_BYTES: Final = 512 * 1024
 by authors, times and quotes."""
 _METADATA_MS: Final = 5_000
 """So soon a topic that was made again is found; the default is five minutes."""
+_MOVED_LOOKS: Final = 3
+"""Until then a reader reads from its new place, and all who publish have looked how many there are."""
 _LOOK_TIMEOUT_S: Final = 3.0
 _REPLACE_TIMEOUT_S: Final = 20.0
 
@@ -92,6 +94,8 @@ class Consumer:
             KafkaError, TimeoutError: the cluster does not say.
         """
         client = self._client
+        if self._renew:
+            return True
         if client is None or not (partitions := list(client.assignment())):
             self.lag = 0
             return True
@@ -107,6 +111,7 @@ class Consumer:
             self._stuck = (self._taken, now)
         elif now - self._stuck[1] >= self._stall_s:
             self._stuck, self._renew = None, True
+            log.warning("bus_reader_stalled", consumer=self.name, lag=self.lag)
             return False
         return True
 
@@ -151,8 +156,7 @@ class Consumer:
             self._idle.set()
 
     async def _replace(self, stalled: AIOKafkaConsumer) -> None:
-        """A new client in place of one that takes nothing any more."""
-        log.warning("bus_reader_stalled", consumer=self.name, lag=self.lag)
+        """A new client in place of one that takes nothing any more, or reads what it should not."""
         try:
             async with asyncio.timeout(_REPLACE_TIMEOUT_S):
                 fresh = await self._connected()
@@ -301,10 +305,26 @@ class PartitionReader(Consumer):
         self._number = partition
         self._partition = TopicPartition(topic, partition)
         self._next: int | None = None
+        self._moved = 0
+        """At so many looks it is still to be told that it may have missed something."""
 
     def settle(self, count: int) -> None:
-        """So many has the cluster of the topic: its own is counted modulo that. Before ``start``."""
-        self._partition = TopicPartition(self.topic, self._number % count)
+        """So many has the cluster of the topic: its own is counted modulo that.
+
+        Another than before is read from its end by a new client: ``look`` tells of it.
+        """
+        partition = TopicPartition(self.topic, self._number % count)
+        if partition == self._partition:
+            return
+        if self._client is not None:
+            log.warning("bus_reader_moved", consumer=self.name, partition=partition.partition)
+            self._next, self._renew, self._moved = None, True, _MOVED_LOOKS
+        self._partition = partition
+
+    async def look(self) -> bool:
+        """As any, and False for a while after it moved."""
+        self._moved, moved = max(0, self._moved - 1), self._moved
+        return await super().look() and not moved
 
     @property
     def name(self) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import msgspec
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from common.ids import new_id
@@ -65,6 +67,14 @@ async def published(bus: KafkaBus, n: int) -> None:
                 return
 
 
+@asynccontextmanager
+async def administration() -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=services().url("kafka"))
+    await admin.start()
+    yield admin
+    await admin.close()
+
+
 @pytest.fixture
 def quiet_bus() -> Iterator[None]:
     """Which warnings the loss of a topic brings depends on what is under way at that moment."""
@@ -83,10 +93,8 @@ async def test_topics_that_were_deleted_are_made_again_and_read_on(bus: KafkaBus
     for n in range(20):
         await published(bus, n)
     await until(lambda: {*range(20)} <= {*group.seen} & {*reader.seen}, timeout_s=PATIENCE_S)
-    admin = AIOKafkaAdminClient(bootstrap_servers=services().url("kafka"))
-    await admin.start()
-    await admin.delete_topics([name for name in await admin.list_topics() if name.endswith(NOTES.name)])
-    await admin.close()
+    async with administration() as admin:
+        await admin.delete_topics([name for name in await admin.list_topics() if name.endswith(NOTES.name)])
     await until(lambda: losses, timeout_s=PATIENCE_S)
     # Fewer than before: their places lie before those that were read.
     await published(bus, 100)
@@ -217,5 +225,58 @@ async def test_a_record_that_is_too_large_is_refused_for_good_and_nothing_of_its
         # What is not too large for the bus is not for the cluster either.
         await bus.publish_to(LETTERS, [(1, Letter("x" * largest)), (1, Letter("xx"))])
         await until(lambda: seen == [largest, 2], timeout_s=PATIENCE_S)
+    finally:
+        await bus.stop()
+
+
+async def test_a_topic_that_gets_more_partitions_is_read_and_written_as_it_is_then(
+    bus: KafkaBus, quiet_bus: None
+) -> None:
+    first, third, losses = Collector(), Collector(), list[int]()
+    bus.read_partition(NOTES, 1, first)
+    bus.read_partition(NOTES, 3, third)
+    bus.on_loss(lambda: losses.append(1))
+    await bus.start()
+    await published(bus, 1)
+    await until(lambda: first.seen and third.seen, timeout_s=PATIENCE_S)
+    async with administration() as admin:
+        await admin.create_partitions({f"{bus._prefix}{NOTES.name}": NewPartitions(4)})
+
+    async def heard(number: int, reader: Collector, n: int) -> bool:
+        await bus.publish_to(NOTES, [(number, Note(n))])
+        return n in reader.seen
+
+    async with asyncio.timeout(PATIENCE_S):
+        while await bus.partitions(NOTES) != 4:
+            await asyncio.sleep(0.05)
+        while not await heard(3, third, 3) or not await heard(1, first, 2):
+            await asyncio.sleep(0.05)
+    await until(lambda: losses, timeout_s=PATIENCE_S)
+    assert 3 not in first.seen
+    assert 2 not in third.seen
+    assert bus._refusals == 0
+
+
+async def test_a_topic_that_was_made_anew_with_fewer_partitions_is_read_where_it_is_written(
+    quiet_kafka: None, quiet_bus: None
+) -> None:
+    servers, prefix, reader, losses = services().url("kafka"), f"{new_id()}.", Collector(), list[int]()
+    await make_topics(servers, [f"{prefix}{NOTES.name}"], Layout(partitions=8, replication=1))
+    bus = KafkaBus(servers, prefix=prefix, partitions=2, publish_timeout_s=2.0, watch=Watch(every_s=0.2))
+    bus.read_partition(NOTES, 7, reader)
+    bus.on_loss(lambda: losses.append(1))
+    await bus.start()
+    try:
+        await bus.publish_to(NOTES, [(7, Note(1))])
+        await until(lambda: reader.seen == [1], timeout_s=PATIENCE_S)
+        async with administration() as admin:
+            await admin.delete_topics([f"{prefix}{NOTES.name}"])
+        async with asyncio.timeout(PATIENCE_S):
+            while 2 not in reader.seen:
+                with contextlib.suppress(BusUnavailableError):
+                    await bus.publish_to(NOTES, [(7, Note(2))])
+                await asyncio.sleep(0.05)
+        assert await bus.partitions(NOTES) == 2
+        await until(lambda: losses, timeout_s=PATIENCE_S)
     finally:
         await bus.stop()

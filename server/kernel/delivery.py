@@ -18,7 +18,7 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 class RoomDelivery(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
-    """Committed events of one room, dense and in the order of ``seq``, for all its members.
+    """Committed events of one room, in the order of ``seq``, for all its members.
 
     A gateway keeps the last ``seq`` per room: it drops what it had, and loads a gap from the
     database before it goes on, so that a removed member's subscription ends before later frames.

@@ -141,6 +141,8 @@ class Chat:
         match delivery:
             case RoomDelivery():
                 for event in delivery.events:
+                    if event.seq in self.streams[delivery.room_id]:
+                        continue
                     self.streams[delivery.room_id].append(event.seq)
                     if isinstance(event, RoomLeft | RoomRemoved):
                         self.views[event.user_id].pop(delivery.room_id, None)

@@ -285,7 +285,9 @@ async def rename_joined(tx: Tx, room_id: str, seq: int, user: User) -> None:
         await tx.execute("UPDATE events SET payload = $3 WHERE room_id = $1 AND seq = $2", key, seq, payload)
 
 
-async def events_after(tx: Tx, room_id: str, *, after: int, visible_from: int, limit: int) -> list[RoomEvent]:
+async def events_after(
+    tx: Tx, room_id: str, *, after: int, visible_from: int = 1, limit: int
+) -> list[RoomEvent]:
     """Messages in their present state and all other events, in the order of ``seq``."""
     found: list[RoomEvent] = [
         MessageNew(m.room_id, m.seq, m)

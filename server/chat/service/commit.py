@@ -76,8 +76,8 @@ class CommitService:
         database is away or full the senders are told when to try again.
 
         Raises:
-            BusUnavailableError: committed, but not all delivered. Handed over again, the batch
-                answers its origins; others find the gap by ``seq``.
+            BusUnavailableError: committed, but not all delivered. Handed over again, as after a crash,
+                the batch answers its origins and tells the rooms once more.
         """
         telemetry = self._telemetry
         began = telemetry.now()
@@ -175,6 +175,7 @@ class _Batch:
         if (known := self._done.get(key)) is not None:
             if known[0] != digest:
                 raise IdReusedError
+            self._again(await message_rows.events_after(self._tx, room.id, after=known[1] - 1, limit=1))
             self.outcome.answers[record.origin].append(Ok(request.id, known[1]))
             return
         event = await self._change(request, room, member)
@@ -242,13 +243,25 @@ class _Batch:
         known: tuple[bytes, int],
         digest: bytes,
     ) -> None:
-        """The same again gives the message as it is now, to the one who asks."""
+        """The same again gives the message as it is now."""
         if known[0] != digest:
             raise IdReusedError
         await self._store()
         message = await message_rows.message(self._tx, request.room_id, known[1])
         if message is not None:
-            self.outcome.answers[record.origin].append(MessageNew(message.room_id, message.seq, message))
+            event = MessageNew(message.room_id, message.seq, message)
+            self._again([event])
+            self.outcome.answers[record.origin].append(event)
+
+    def _again(self, events: Sequence[RoomEvent]) -> None:
+        """Also for the others: whoever committed these may have ended before it told them.
+
+        Gateways drop what they had.
+        """
+        for event in events:
+            new = self.outcome.events.get(event.room_id)
+            if not new or event.seq < new[0].seq:
+                self.outcome.again[event.room_id][event.seq] = event
 
     async def _change(
         self,

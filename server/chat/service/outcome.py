@@ -22,6 +22,8 @@ class Outcome:
     """Gathered while a batch is applied."""
 
     events: defaultdict[str, list[RoomEvent]] = field(default_factory=lambda: defaultdict(list))
+    again: defaultdict[str, dict[int, RoomEvent]] = field(default_factory=lambda: defaultdict(dict))
+    """Of each room events of an earlier batch by their ``seq``: asked for again, so perhaps never told."""
     answers: defaultdict[Origin, list[Push]] = field(default_factory=lambda: defaultdict(list))
 
     def deliveries(self, at: float, measured: Sequence[RoomCommandRecord] = ()) -> list[Delivery]:
@@ -30,6 +32,10 @@ class Outcome:
         for record in measured:
             traces[record.request.room_id] += (record.trace,) if record.trace else ()
         return [
+            *(
+                RoomDelivery(room_id, [by_seq[seq] for seq in sorted(by_seq)])
+                for room_id, by_seq in self.again.items()
+            ),
             *(
                 RoomDelivery(room_id, events, at, traces[room_id])
                 if room_id in traces

@@ -292,9 +292,14 @@ async def test_while_the_database_is_full_senders_are_told_when_to_try_again(
 async def test_a_crash_between_commit_and_publishing_loses_nothing(
     chat: Chat, pair: tuple[str, str, str]
 ) -> None:
-    """The bus hands the batch over again: stored once, the senders answered, a gap that others find."""
+    """The bus hands the batch over again: stored once, the senders answered, the others told."""
     mira, dario, room = pair
-    batch = [chat.send(mira, room, "one"), chat.send(dario, room, "two")]
+    seq = await _sent(chat, mira, room)
+    batch = [
+        chat.send(mira, room, "one"),
+        chat.send(dario, room, "two"),
+        chat.record(mira, requests.MessageEdit(7, new_id(), room, seq, "better")),
+    ]
 
     async def broken(_: Sequence[Delivery]) -> None:
         raise BusUnavailableError
@@ -306,12 +311,29 @@ async def test_a_crash_between_commit_and_publishing_loses_nothing(
 
     async def record(deliveries: Sequence[Delivery]) -> None:
         told.extend(deliveries)
+        await chat.deliver(deliveries)
 
-    await CommitService(database=chat.database, clock=chat.clock, deliver=record).handle(batch)
+    # Before them what came after: another batch, of another core.
+    later = chat.send(dario, room, "three")
+    await CommitService(database=chat.database, clock=chat.clock, deliver=record).handle([*batch, later])
     answered = {d.origin: d.pushes for d in told if isinstance(d, Answers)}
     assert set(answered) == {one.origin for one in batch}
-    assert not [d for d in told if isinstance(d, RoomDelivery)]
-    assert [m.body for m in await chat.history(mira, room)] == ["one", "two"]
-    head = await chat.head(dario, room)
-    missed = await chat.reads.room_events(room, after_seq=head.seq - 2, before_seq=head.seq + 1)
-    assert [event.seq for event in missed] == [head.seq - 1, head.seq]
+    news = [d for d in told if isinstance(d, RoomDelivery)]
+    assert [event.seq for delivery in news for event in delivery.events] == [seq + n for n in (1, 2, 3, 4)]
+    # They are told before those who asked again are answered.
+    assert told[: len(news)] == news
+    assert [m.body for m in await chat.history(mira, room)] == ["better", "one", "two", "three"]
+    await chat.check()
+
+
+async def test_a_repeat_within_its_batch_is_told_once(chat: Chat, pair: tuple[str, str, str]) -> None:
+    mira, _, room = pair
+    told: list[Delivery] = []
+
+    async def record(deliveries: Sequence[Delivery]) -> None:
+        told.extend(deliveries)
+
+    service = CommitService(database=chat.database, clock=chat.clock, deliver=record)
+    one = chat.send(mira, room, "one")
+    await service.handle([one, one])
+    assert [len(d.events) for d in told if isinstance(d, RoomDelivery)] == [1]

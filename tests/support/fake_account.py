@@ -11,9 +11,9 @@ from PySide6.QtCore import QObject, Signal
 from common.protocol.types import RoomKind
 from desktop.net.tasks import TaskOwner
 from desktop.services.api import Account, Accounts, Host
-from desktop.services.state import AccountItem, HostState, Link, LinkState, Person, RoomItem
+from desktop.services.state import AccountItem, HostState, Link, LinkState, MemberItem, Person, RoomItem
 from desktop.views.context import Context, Shell
-from tests.support.fake_timeline import DARIO, ME
+from tests.support.fake_timeline import DARIO, ME, FakeTimeline
 
 T = TypeVar("T")
 
@@ -46,6 +46,22 @@ class FakeAccount(QObject):
         self.rooms = list(rooms)
         self.everybody = [ME, DARIO]
         self.opened: list[str] = []
+        self.timelines: dict[str, FakeTimeline] = {}
+        self.texts: dict[str, str] = {}
+        self.in_room: list[MemberItem] = []
+
+    def timeline(self, room_id: str) -> FakeTimeline:
+        return self.timelines.setdefault(room_id, FakeTimeline())
+
+    def members(self, room_id: str) -> Sequence[MemberItem]:
+        del room_id
+        return self.in_room
+
+    def draft(self, room_id: str) -> str:
+        return self.texts.get(room_id, "")
+
+    def set_draft(self, room_id: str, text: str) -> None:
+        self.texts[room_id] = text
 
     def room(self, room_id: str) -> RoomItem | None:
         return next((one for one in self.rooms if one.room_id == room_id), None)

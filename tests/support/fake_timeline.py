@@ -56,6 +56,8 @@ class FakeTimeline(QObject):
         self.newer_count = 0
         self.read: list[int] = []
         self.sent: list[str] = []
+        self.mentioned: list[Mention] = []
+        """By what was sent last."""
         self.older_wanted = 0
         self.newer_wanted = 0
 
@@ -97,8 +99,9 @@ class FakeTimeline(QObject):
         self.at_end = True
 
     def send(self, body: str, *, reply_to: int | None = None, mentions: Sequence[Mention] = ()) -> None:
-        del reply_to, mentions
+        del reply_to
         self.sent.append(body)
+        self.mentioned = list(mentions)
 
     async def edit(self, seq: int, body: str, *, mentions: Sequence[Mention] = ()) -> None:
         del mentions

@@ -63,6 +63,15 @@ def code_blocks(body: str) -> list[str]:
     return [token.content.rstrip("\n") for token in _parser().parse(body) if token.type == "fence"]
 
 
+def links(body: str) -> list[str]:
+    """Where it leads, each place once, as far as it may be followed."""
+    if not has_markup(body):
+        return []
+    inline = (child for token in _parser().parse(body) for child in token.children or ())
+    found = (str(child.attrs["href"]) for child in inline if child.type == "link_open")
+    return [url for url in dict.fromkeys(found) if opens(url)]
+
+
 def to_html(body: str) -> str:
     """Every character of ``body`` is text unless the subset gives it a meaning; images have none."""
     # The line break that ends a block of code would be an empty line of it.

@@ -24,13 +24,17 @@ from desktop.views.conversation.composer import ComposerBox
 from desktop.views.conversation.delegate import Hit
 from desktop.views.conversation.emoji import QUICK, EmojiPicker, remember
 from desktop.views.conversation.list import MessageList
-from desktop.views.conversation.markdown import code_blocks, opens
+from desktop.views.conversation.markdown import code_blocks, links, opens
 from desktop.views.conversation.parts import DownButton, Header, HoverBar, Strip, typing_words
 from desktop.views.forms import Message
 from desktop.views.kit import LOOKS, Elided, plain_label
+from desktop.views.rights import may_delete
 
 _MOST_READ: Final = 3
 """Messages that are read out when they come at once; of more only how many they are."""
+
+_MOST_LINKS: Final = 5
+_LINK_SHOWN: Final = 48
 
 
 class ConversationView(QWidget):
@@ -200,11 +204,14 @@ class ConversationView(QWidget):
 
     def _hit(self, hit: Hit) -> None:
         if hit.quote is not None:
-            self._spawn(self._jump(hit.quote))
-        elif hit.link and opens(hit.link):
-            QDesktopServices.openUrl(QUrl(hit.link))
+            self._go_to(hit.quote)
+        elif hit.link:
+            _follow(hit.link)
         elif hit.emoji:
             self._toggle(hit.item, hit.emoji)
+
+    def _go_to(self, seq: int) -> None:
+        self._spawn(self._jump(seq))
 
     async def _jump(self, seq: int) -> None:
         if not self.list.show_seq(seq) and await self.timeline.jump(seq) is not None:
@@ -240,8 +247,10 @@ class ConversationView(QWidget):
             self._cancel()
 
     def _people(self) -> list[Person]:
-        """Who can be named here."""
-        return [member.person for member in self._account.members(self.room_id)]
+        """Who can be named here: while the members are not known yet, who wrote what is shown."""
+        members = [member.person for member in self._account.members(self.room_id)]
+        wrote = (item.author for item in self.timeline.items if isinstance(item, MessageItem))
+        return members or list(dict.fromkeys(wrote))
 
     def _mentions(self, text: str) -> list[Mention]:
         return find_mentions(text, self._people())
@@ -310,8 +319,14 @@ class ConversationView(QWidget):
             offer(tr("Copy"), lambda: _copy(item.body))
             for code in code_blocks(item.body):
                 offer(tr("Copy code"), partial(_copy, code))
+            for link in links(item.body)[:_MOST_LINKS]:
+                offer(tr("Open {place}").format(place=_place(link)), partial(_follow, link))
+        if item.reply is not None:
+            offer(tr("Show what it answers"), partial(self._go_to, item.reply.seq))
         if seq is not None and item.own and not item.deleted:
             offer(tr("Edit"), lambda: self._edit(item))
+        room = self._account.room(self.room_id)
+        if seq is not None and room is not None and may_delete(room, item):
             offer(tr("Delete for everyone"), lambda: self._spawn(self.timeline.delete(seq)))
         if menu.actions():
             menu.popup(at)
@@ -338,6 +353,18 @@ class ConversationView(QWidget):
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         self._context.attempt(work, self, self.problem.say)
+
+
+def _follow(link: str) -> None:
+    if opens(link):
+        QDesktopServices.openUrl(QUrl(link))
+
+
+def _place(link: str) -> str:
+    """A link in a menu: its host first, and no more than can be read there."""
+    shown = link.partition("://")[2].rstrip("/")
+    # An ampersand would underline what follows it.
+    return (shown if len(shown) <= _LINK_SHOWN else shown[:_LINK_SHOWN] + "…").replace("&", "&&")
 
 
 def _copy(text: str) -> None:

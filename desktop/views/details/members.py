@@ -17,8 +17,8 @@ from desktop.ui.i18n import tr
 from desktop.views.ask import ask
 from desktop.views.context import Context
 from desktop.views.details.code import ask_to_delete, show_reset_code
-from desktop.views.details.rights import may_remove, roles_to_give
 from desktop.views.entries import Entry, EntryList, person_entry, row_height
+from desktop.views.rights import may_remove, roles_to_give
 
 _MENU_KEYS: Final = frozenset({Qt.Key.Key_Menu, Qt.Key.Key_F10})
 

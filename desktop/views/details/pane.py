@@ -17,10 +17,10 @@ from desktop.views.conversation.parts import subtitle
 from desktop.views.details.code import show_reset_code
 from desktop.views.details.edit import edit_room
 from desktop.views.details.members import MemberList
-from desktop.views.details.rights import may_add, may_change
 from desktop.views.forms import Message, button
 from desktop.views.kit import Avatar, IconButton, plain_label
 from desktop.views.overlay import scrolled
+from desktop.views.rights import may_add, may_change
 from desktop.views.rooms.panels import add_members
 
 _AVATAR: Final = 40

@@ -260,7 +260,8 @@ async def test_a_topic_that_gets_more_partitions_is_read_and_written_as_it_is_th
 async def test_a_topic_that_was_made_anew_with_fewer_partitions_is_read_where_it_is_written(
     quiet_kafka: None, quiet_bus: None
 ) -> None:
-    servers, prefix, reader, losses = services().url("kafka"), f"{new_id()}.", Collector(), list[int]()
+    servers, prefix = Brokers(services().url("kafka")), f"{new_id()}."
+    reader, losses = Collector(), list[int]()
     await make_topics(servers, [f"{prefix}{NOTES.name}"], Layout(partitions=8, replication=1))
     bus = KafkaBus(servers, prefix=prefix, partitions=2, publish_timeout_s=2.0, watch=Watch(every_s=0.2))
     bus.read_partition(NOTES, 7, reader)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.protocol.types import Role, RoomKind, Visibility
-from desktop.services.state import MemberItem, RoomItem
+from desktop.services.state import MemberItem, MessageItem, RoomItem
 
 
 def may_add(room: RoomItem) -> bool:
@@ -28,3 +28,8 @@ def roles_to_give(room: RoomItem, member: MemberItem) -> tuple[Role, ...]:
     if room.kind is not RoomKind.GROUP or room.role is not Role.OWNER or member.me:
         return ()
     return tuple(role for role in (Role.ADMIN, Role.MEMBER, Role.OWNER) if role is not member.role)
+
+
+def may_delete(room: RoomItem, message: MessageItem) -> bool:
+    """One's own messages, and as an admin of the room anybody's."""
+    return message.seq is not None and not message.deleted and (message.own or may_change(room))

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from common.protocol.types import Role, RoomKind, Visibility
 from desktop.services.state import MemberItem, Person, RoomItem
-from desktop.views.details.rights import may_add, may_change, may_remove, roles_to_give
+from desktop.views.rights import may_add, may_change, may_delete, may_remove, roles_to_give
+from tests.support.fake_timeline import message
 
 
 def test_what_is_offered_follows_the_role() -> None:
@@ -19,3 +22,7 @@ def test_what_is_offered_follows_the_role() -> None:
     assert not may_remove(room(Role.ADMIN), owner)
     assert roles_to_give(room(Role.OWNER), other) == (Role.ADMIN, Role.OWNER)
     assert roles_to_give(room(Role.ADMIN), other) == ()
+    assert may_delete(room(Role.MEMBER), message(1, own=True))
+    assert not may_delete(room(Role.MEMBER), message(1))
+    assert may_delete(room(Role.ADMIN), message(1))
+    assert not may_delete(room(Role.ADMIN), replace(message(1), deleted=True))

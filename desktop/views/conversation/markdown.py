@@ -22,9 +22,10 @@ from PySide6.QtGui import (
 from desktop.ui.fonts import BODY_PX, px, sized
 from desktop.ui.tokens import Tokens
 from desktop.views.conversation.grounds import Ground, take_grounds
+from desktop.views.conversation.links import links_are_sane
 
 LINE_PX: Final = 20
-_MARKUP: Final = re.compile(r"[*_~`\[\\]|://|^\s*(?:[>#+-]|\d+[.)])|\w\.\w{2}|\w@\w", re.MULTILINE)
+_MARKUP: Final = re.compile(r"[*_~`\[\\]|://|^[ \t]*(?:[>#+-]|\d+[.)])|\w\.\w{2}|\w@\w", re.MULTILINE)
 """Without any of these a text can't hold markup or a link; three messages in four have none."""
 _INDENT: Final = 24
 """Of a list, pixels."""
@@ -60,14 +61,16 @@ def code_blocks(body: str) -> list[str]:
     """The texts of its fenced blocks."""
     if "```" not in body and "~~~" not in body:
         return []
-    return [token.content.rstrip("\n") for token in _parser().parse(body) if token.type == "fence"]
+    return [
+        token.content.rstrip("\n") for token in _parser(linkify=False).parse(body) if token.type == "fence"
+    ]
 
 
 def links(body: str) -> list[str]:
     """Where it leads, each place once, as far as it may be followed."""
     if not has_markup(body):
         return []
-    inline = (child for token in _parser().parse(body) for child in token.children or ())
+    inline = (child for token in _parser_for(body).parse(body) for child in token.children or ())
     found = (str(child.attrs["href"]) for child in inline if child.type == "link_open")
     return [url for url in dict.fromkeys(found) if opens(url)]
 
@@ -75,7 +78,7 @@ def links(body: str) -> list[str]:
 def to_html(body: str) -> str:
     """Every character of ``body`` is text unless the subset gives it a meaning; images have none."""
     # The line break that ends a block of code would be an empty line of it.
-    return _CODE_END.sub("</code></pre>", str(_parser().render(body)))
+    return _CODE_END.sub("</code></pre>", str(_parser_for(body).render(body)))
 
 
 def warm_up() -> None:
@@ -84,11 +87,15 @@ def warm_up() -> None:
     to_html(_SAMPLE)
 
 
+def _parser_for(body: str) -> Any:  # noqa: ANN401 - see below
+    return _parser(linkify=links_are_sane(body))
+
+
 @cache
-def _parser() -> Any:  # noqa: ANN401 - imported on first use: the first window does not wait for it
+def _parser(*, linkify: bool) -> Any:  # noqa: ANN401 - imported on first use: the first window does not wait for it
     from markdown_it import MarkdownIt
 
-    parser = MarkdownIt("zero", {"html": False, "linkify": True, "breaks": True})
+    parser = MarkdownIt("zero", {"html": False, "linkify": linkify, "breaks": True})
     parser.enable([*_RULES, "newline", "escape", "balance_pairs", "fragments_join"], ignoreInvalid=True)
     parser.validateLink = opens  # type: ignore[method-assign]  # markdown-it's documented way to narrow links
     return parser

@@ -15,9 +15,9 @@ from common.protocol.types import Mention
 from desktop.services.api import Account, Timeline
 from desktop.services.mentions import find_mentions
 from desktop.services.state import MessageItem, Person, RoomItem, SendState, ServiceError
-from desktop.ui.announce import announce
+from desktop.ui.announce import announce, listened_to
 from desktop.ui.i18n import tr
-from desktop.ui.plain import plain
+from desktop.ui.plain import one_line, plain
 from desktop.views.context import Context
 from desktop.views.conversation.complete import Completions
 from desktop.views.conversation.composer import ComposerBox
@@ -171,6 +171,8 @@ class ConversationView(QWidget):
 
     def _announce(self, first: int, count: int) -> None:
         """What others write while the person is here is read out when the screen reader comes to it."""
+        if not listened_to():
+            return
         items = self.timeline.items
         live = first + count == len(items) and self.timeline.at_end and self.list.landed
         if not live or not self.isActiveWindow() or not self.isVisible():
@@ -295,7 +297,7 @@ class ConversationView(QWidget):
         self._cancel()
         self._reply_to = item.seq
         self.strip.say(
-            "reply", tr("Reply to {name}: {text}").format(name=item.author.name, text=plain(item.body))
+            "reply", tr("Reply to {name}: {text}").format(name=item.author.name, text=one_line(item.body))
         )
         self.composer.setFocus()
 

@@ -22,7 +22,7 @@ from desktop.services.state import RoomItem, SendState
 from desktop.ui.fonts import px, sized
 from desktop.ui.i18n import tr
 from desktop.ui.icons import paint_icon
-from desktop.ui.plain import plain
+from desktop.ui.plain import one_line, plain
 from desktop.ui.theme import tokens
 from desktop.ui.times import short_day
 from desktop.ui.tokens import RADIUS_CONTROL, avatar_colour
@@ -53,7 +53,7 @@ def second_line(room: RoomItem) -> str:
         words = tr("{names} is typing…") if len(room.typing) == 1 else tr("{names} are typing…")
         return words.format(names=", ".join(room.typing))
     if room.draft:
-        return tr("Draft: {text}").format(text=plain(room.draft))
+        return tr("Draft: {text}").format(text=one_line(room.draft))
     return plain(room.preview) or tr("No messages yet")
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desktop.ui.plain import plain
+from common.limits import BODY_MAX_CHARS
+from desktop.ui.plain import _SIGNS, LINE, SPAN, one_line, plain
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,7 @@ from desktop.ui.plain import plain
         ("2 * 3 * 4", "2 * 3 * 4"),
         ("snake_case_name and __init__", "snake_case_name and init"),
         ("a\n\nb", "a b"),
+        ("a\n\n\n> b\n\t- c", "a b c"),
         ("- -", "-"),
         ("***", "***"),
         ("", ""),
@@ -36,3 +38,26 @@ def test_no_text_becomes_nothing_and_none_gets_a_line_break(body: str) -> None:
     words = plain(body)
     assert bool(words) == bool(body.split())
     assert len(words.splitlines()) <= 1
+
+
+@pytest.mark.parametrize(("opens", "closes"), [("**", "**"), ("~~", "~~"), ("_", "_"), ("`", "`")])
+def test_signs_look_for_their_other_half_so_far_and_no_further(opens: str, closes: str) -> None:
+    near, far = "a" * SPAN, "a" * (SPAN + 1)
+    assert plain(f"{opens}{near}{closes}") == near
+    assert plain(f"{opens}{far}{closes}") == f"{opens}{far}{closes}"
+
+
+def test_what_stands_before_a_sign_is_looked_for_in_its_line_only() -> None:
+    """Across lines, as many empty ones as a body may hold took seconds."""
+    crossing = [
+        pattern.pattern
+        for pattern, _ in _SIGNS
+        if any("\n" in found.group() for found in pattern.finditer("a\n\n```\n \n> \n\n- b\n\n1. \n\n"))
+    ]
+    assert crossing == []
+
+
+def test_of_a_long_text_a_line_looks_at_its_head() -> None:
+    body = "**a** " * (LINE // 6) + "b" * BODY_MAX_CHARS
+    assert one_line(body) == plain(body[:LINE])
+    assert len(one_line(body)) <= LINE

@@ -5,8 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtWidgets import QApplication
 
+from common.limits import BODY_MAX_CHARS
 from desktop.ui.tokens import LIGHT
-from desktop.views.conversation.markdown import MessageDocument, has_markup, host_of, opens, to_html
+from desktop.views.conversation.markdown import (
+    _MARKUP,
+    MessageDocument,
+    has_markup,
+    host_of,
+    opens,
+    to_html,
+)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +69,31 @@ def test_hostile_markup_is_still_text(qapp: QApplication, body: str) -> None:
     del qapp
     assert to_html(body[:4_000])
     assert MessageDocument(body[:4_000], LIGHT).toPlainText()
+
+
+@given(body=st.text(alphabet="ab 1.:/>#-+\n\t", max_size=40))
+def test_markup_is_looked_for_line_by_line(body: str) -> None:
+    """Across lines, a body of empty ones held the window for seconds."""
+    found = _MARKUP.search(body)
+    assert found is None or "\n" not in found.group()
+
+
+@pytest.mark.parametrize("piece", ["a://", "a:// ", "//a.bb/", "www.a.bb/(", 'http://a.bb/"', "[a](http://"])
+def test_in_a_text_made_of_beginnings_no_link_is_looked_for(
+    piece: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def looks(*_: object) -> None:
+        pytest.fail("the parser looks for links in it, which takes the square of its length")
+
+    monkeypatch.setattr("linkify_it.LinkifyIt.match", looks)
+    monkeypatch.setattr("linkify_it.LinkifyIt.match_at_start", looks)
+    monkeypatch.setattr("linkify_it.LinkifyIt.test", looks)
+    assert to_html((piece * BODY_MAX_CHARS)[:BODY_MAX_CHARS])
+
+
+def test_a_long_list_of_links_is_one_of_links() -> None:
+    body = "\n".join(f"- https://example.org/a/{number}?b=c.d&e=f@g" for number in range(200))
+    assert to_html(body).count("<a ") == 200
 
 
 def test_nothing_is_loaded(qapp: QApplication) -> None:

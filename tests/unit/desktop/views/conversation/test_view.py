@@ -1,4 +1,4 @@
-"""What the keyboard reaches by a message's menu, and whom a text names."""
+"""What the keyboard reaches by a message's menu, whom a text names, and what is read out."""
 
 from __future__ import annotations
 
@@ -95,3 +95,25 @@ def test_whom_a_text_names_is_known_before_the_members_are(qtbot: QtBot, account
     account.in_room = [MemberItem(person=other, role=Role.MEMBER)]
     view.composer.send_wanted.emit("@dario and @other")
     assert [one.user_id for one in account.timelines["a"].mentioned] == ["other"]
+
+
+@pytest.mark.parametrize("listening", [False, True])
+def test_words_are_looked_for_only_where_a_screen_reader_listens(
+    qtbot: QtBot, account: FakeAccount, monkeypatch: pytest.MonkeyPatch, *, listening: bool
+) -> None:
+    said: list[str] = []
+    asked: list[str] = []
+
+    def plain(body: str) -> str:
+        asked.append(body)
+        return body
+
+    monkeypatch.setattr("desktop.views.conversation.view.plain", plain)
+    monkeypatch.setattr("desktop.views.conversation.view.listened_to", lambda: listening)
+    monkeypatch.setattr("desktop.views.conversation.view.announce", lambda _, words: said.append(words))
+    view = view_of(qtbot, account)
+    view.activateWindow()
+    qtbot.waitUntil(view.isActiveWindow)
+    account.timelines["a"].add(message(3, "the news"))
+    assert asked == (["the news"] if listening else [])
+    assert said == (["Dario Lang: the news"] if listening else [])

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
 from common.errors import Code, ParleyError
 from common.ids import new_id
@@ -32,7 +32,6 @@ from desktop.storage.cache import Applied, Loaded
 from desktop.storage.outbox import Draft, Outbox
 from desktop.storage.worker import Worker
 
-T = TypeVar("T")
 log: Final = logging.getLogger(__name__)
 
 TYPING_EVERY_S: Final = 3.0
@@ -132,10 +131,6 @@ class Core:
             self.rooms[head.room_id] = room
         for draft in drafts:
             self.outbox.add(draft, stored=True)
-
-    async def read(self, job: Callable[[Any], T]) -> T:
-        """A quick query of the cache, before what waits to be written."""
-        return await self.worker.run(job, urgent=True)
 
     async def load_members(self, room_id: str, *, quietly: bool = False) -> None:
         """Fetch the members of a room, for marks and the details panel."""

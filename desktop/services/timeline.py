@@ -7,68 +7,35 @@ from bisect import bisect_left
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
-from PySide6.QtCore import QObject, Signal
-
 from common.errors import ParleyError
 from common.protocol.types import Mention, Message
 from desktop.net.tasks import TaskOwner
 from desktop.services.core import Core
 from desktop.services.pages import FIRST_PAGE, around, first_page, seq_of
-from desktop.services.render import Renderer
-from desktop.services.state import MessageItem, SendState, TimelineItem
+from desktop.services.state import ServiceError
+from desktop.services.window import Window
+from desktop.services.words import service_error, tr
 from desktop.storage.cache import START, Applied, Page, Row, read_after, read_before, read_tail
-from desktop.storage.outbox import Draft
-from desktop.storage.worker import StorageError
+from desktop.storage.worker import Connection, Job, StorageError
 
 log: Final = logging.getLogger(__name__)
 
-WINDOW: Final = 300
-ROWS_MAX: Final = 260
-"""Stream rows after a trim; the rest of the window is room for drafts and for growing without trimming."""
-DRAFTS_MAX: Final = 40
 PAGE: Final = 60
 
 
-class TimelineService(QObject):
-    """See ``desktop.services.api.Timeline``."""
-
-    reset = Signal()
-    inserted = Signal(int, int)
-    removed = Signal(int, int)
-    updated = Signal(int)
-    ends_changed = Signal()
+class TimelineService(Window):
+    """See ``desktop.services.api.Timeline``: what moves the window, and what is done from it."""
 
     def __init__(self, core: Core, room_id: str) -> None:
-        super().__init__()
-        self._core = core
-        self._room_id = room_id
-        self._renderer = Renderer(core.people, core.me)
-        self._rows: list[Row] = []
-        self._drafts: list[Draft] = []
-        self._items: list[TimelineItem] = []
+        super().__init__(core, room_id)
         self._tasks = TaskOwner(f"timeline {room_id[:8]}")
-        self._busy = self._stale = False
-        self._meanwhile: list[Row] = []
-        self._follows = False
-        self._at_start = False
-        self._opened = False
-        self._loading = False
+        self._busy = False
+        self._age = 0
+        """Grows when the server's history is another: pages asked for before are of none that counts."""
         self._unread_from: int | None = None
         self._start(self._open())
 
     # What views read.
-
-    @property
-    def items(self) -> Sequence[TimelineItem]:
-        return self._items
-
-    @property
-    def at_start(self) -> bool:
-        return self._at_start
-
-    @property
-    def at_end(self) -> bool:
-        return self._follows
 
     @property
     def loading(self) -> bool:
@@ -97,30 +64,27 @@ class TimelineService(QObject):
             self._start(self._newer())
 
     async def jump(self, seq: int) -> int | None:
-        if (index := self._index(seq)) is not None:
-            return index
-        job = around(self._room_id, seq)
-        page = await self._core.read(job)
-        if page is None:
-            await self._fetch(around=seq)
-            page = await self._core.read(job)
-        if page is None or all(row.seq != seq for row in page.rows):
-            return None
-        self._show(page)
+        if self._index(seq) is None:
+            try:
+                await self._show_around(seq)
+            except (ParleyError, StorageError) as problem:
+                raise service_error(problem) from problem
         return self._index(seq)
 
     async def jump_to_end(self) -> None:
-        if not self._follows:
-            page = await self._core.read(lambda db: read_tail(db, self._room_id, FIRST_PAGE))
-            if page is not None:
-                self._show(page)
+        if self._follows:
+            return
+        try:
+            await self._take(lambda db: read_tail(db, self._room_id, FIRST_PAGE), self._show)
+        except StorageError as problem:
+            raise service_error(problem) from problem
 
     # Acting.
 
     def send(self, body: str, *, reply_to: int | None = None, mentions: Sequence[Mention] = ()) -> None:
         self._core.send(self._room_id, body, reply_to=reply_to, mentions=mentions)
         if not self._follows:
-            self._start(self.jump_to_end())
+            self._tasks.spawn(self._quietly(self.jump_to_end()), name="end")
 
     async def edit(self, seq: int, body: str, *, mentions: Sequence[Mention] = ()) -> None:
         await self._core.edit(self._room_id, seq, body, mentions=mentions)
@@ -149,9 +113,6 @@ class TimelineService(QObject):
 
     def on_applied(self, applied: Applied) -> None:
         """Rows of this room changed in the cache."""
-        if self._busy and applied.tail is not None:
-            # A page that is under way may have been read before these were stored.
-            self._meanwhile += applied.rows
         if not self._opened or applied.tail is None:
             return
         last = self._rows[-1].seq if self._rows else 0
@@ -167,7 +128,7 @@ class TimelineService(QObject):
         if self._follows and self._rows and applied.tail[0] > last + 1:
             # The cache started anew behind a hole: what is shown is not its neighbour.
             self._follows = False
-            self._start(self.jump_to_end())
+            self._tasks.spawn(self._quietly(self.jump_to_end()), name="end")
         elif self._follows or not self._rows:
             self._append(new)
             self._follows = True
@@ -178,55 +139,14 @@ class TimelineService(QObject):
     def start_anew(self) -> None:
         """The server has another history: what is shown is not in it, nor what is just being read."""
         self._rows, self._items, self._drafts, self._opened = [], [], [], False
+        self._age += 1
         self.reset.emit()
-        self._stale = self._busy
         self._start(self._open())
 
     def on_online(self) -> None:
         """The connection is back: what could not be loaded is tried again."""
         if not self._rows:
             self._start(self._open())
-
-    def on_people(self, user_ids: set[str]) -> None:
-        """People look different."""
-        for index, row in enumerate(self._rows):
-            if self._renderer.concerns(row, user_ids):
-                self._replace(index, row)
-
-    def on_marks(self) -> None:
-        """Watermarks of the room grew: ticks change from the newest own message upwards."""
-        room = self._core.rooms.get(self._room_id)
-        if room is None:
-            return
-        for index in range(len(self._rows) - 1, -1, -1):
-            item = self._items[index]
-            if isinstance(item, MessageItem) and item.own and item.seq is not None:
-                if item.state is SendState.READ:
-                    return
-                if item.state is not room.send_state(item.seq):
-                    self._replace(index, self._rows[index])
-
-    def refresh_drafts(self) -> None:
-        """The outbox of the room changed."""
-        drafts = self._core.outbox.drafts(self._room_id)[-DRAFTS_MAX:] if self._follows else []
-        if drafts == self._drafts:
-            return
-        base = len(self._rows)
-        keys = {draft.client_msg_id for draft in drafts}
-        for index in range(len(self._drafts) - 1, -1, -1):
-            if self._drafts[index].client_msg_id not in keys:
-                del self._drafts[index], self._items[base + index]
-                self.removed.emit(base + index, 1)
-        for index, draft in enumerate(drafts):
-            if index < len(self._drafts) and self._drafts[index].client_msg_id == draft.client_msg_id:
-                if self._drafts[index] != draft:
-                    self._drafts[index] = draft
-                    self._items[base + index] = self._draft_item(draft)
-                    self.updated.emit(base + index)
-            else:
-                self._drafts.insert(index, draft)
-                self._items.insert(base + index, self._draft_item(draft))
-                self.inserted.emit(base + index, 1)
 
     async def close(self) -> None:
         """End what is loading."""
@@ -240,161 +160,164 @@ class TimelineService(QObject):
             work.close()
             return
         self._busy = True
-        self._meanwhile.clear()
-        self._tasks.spawn(self._finish(work))
+        self._tasks.spawn(self._finish(work, self._age))
 
-    async def _finish(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _finish(self, work: Coroutine[Any, Any, None], age: int) -> None:
         try:
-            await work
-        except (ParleyError, StorageError) as problem:
-            log.info("page not loaded: %s", problem)
+            await self._quietly(work)
         finally:
             self._busy = False
             if self._loading:
                 self._loading = False
                 self.ends_changed.emit()
-        if self._stale:
-            self.start_anew()
+        if age != self._age:
+            self._start(self._open())
+
+    async def _quietly(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except (ParleyError, StorageError, ServiceError) as problem:
+            log.info("page not loaded: %s", problem)
+
+    async def _take(self, job: Job[Page | None], show: Callable[[Page], bool]) -> bool:
+        """Read a page and hand it to ``show``; whether that showed it.
+
+        A page is a picture of the cache, and every change of the cache comes by ``on_applied``. So a page is
+        shown in its turn among them, never later: what was stored before is in it, what is stored after is
+        told after it.
+        """
+        age, shown = self._age, False
+
+        def take(page: Page | None) -> None:
+            nonlocal shown
+            shown = page is not None and age == self._age and show(page)
+
+        # Once the history was another: not before the job that forgets the old one, which is not urgent.
+        await self._core.worker.run(job, then=take, urgent=not age)
+        self._check(age)
+        return shown
 
     async def _open(self) -> None:
         room = self._core.rooms.get(self._room_id)
         unread = 0 if room is None else room.head.unread
         read = 0 if room is None else room.head.read
-        page = await self._first_page(unread, read)
-        if page is None:
+        cached = False
+
+        def job(db: Connection) -> Page | None:
+            return first_page(db, self._room_id, unread=unread, read=read)
+
+        def show(page: Page) -> bool:
+            self._mark_unread(page, unread, read)
+            return self._show(page)
+
+        def show_if_reached(page: Page) -> bool:
+            nonlocal cached
+            cached = True
+            return (not unread or page.from_seq <= read + 1) and show(page)
+
+        if not await self._take(job, show_if_reached):
+            await self._fetch_first(read, cached=cached)
+            if not await self._take(job, show):
+                return
+        self._tasks.spawn(self._core.load_members(self._room_id, quietly=True), name="members")
+
+    async def _fetch_first(self, read: int, *, cached: bool) -> None:
+        """What a room opens with, where the cache does not have it."""
+        if not cached:
             self._loading = True
             self.ends_changed.emit()
             await self._fetch()
-            page = await self._first_page(unread, read)
-        elif unread and not page.from_seq <= read + 1:
+            return
+        try:
             # The first unread message is not cached: its neighbourhood comes from the server.
             await self._fetch(around=max(1, read))
-            page = await self._first_page(unread, read) or page
-        if page is None:
-            return
-        self._loading = False
+        except ParleyError as problem:
+            log.info("opened without the first unread message: %s", problem)
+
+    def _mark_unread(self, page: Page, unread: int, read: int) -> None:
         if unread:
             news = (row for row in page.rows if isinstance(row, Message) and row.seq > read)
             self._unread_from = next((row.seq for row in news if row.author_id != self._core.me), None)
-        self._show(page)
-        self._tasks.spawn(self._core.load_members(self._room_id, quietly=True), name="members")
-
-    async def _first_page(self, unread: int, read: int) -> Page | None:
-        room_id = self._room_id
-        return await self._core.read(lambda db: first_page(db, room_id, unread=unread, read=read))
 
     async def _older(self) -> None:
-        first = self._rows[0].seq
-        page = await self._page(lambda db: read_before(db, self._room_id, first, PAGE), "older")
-        if page is None or not self._rows or self._rows[0].seq != first:
+        if not self._rows:
             return
-        self._rows[:0] = page.rows
-        self._items[:0] = [self._item(row) for row in page.rows]
-        if page.rows:
-            self.inserted.emit(0, len(page.rows))
-        self._at_start = page.starts
-        self._trim(from_end=True)
-        self.ends_changed.emit()
+        first = self._rows[0].seq
+
+        def show(page: Page) -> bool:
+            if not self._rows or self._rows[0].seq != first:
+                return False
+            self._rows[:0] = page.rows
+            self._items[:0] = [self._item(row) for row in page.rows]
+            if page.rows:
+                self.inserted.emit(0, len(page.rows))
+            self._at_start = page.starts
+            self._trim(from_end=True)
+            self.ends_changed.emit()
+            return True
+
+        def beyond(page: Page) -> dict[str, int]:
+            return {} if page.from_seq == START else {"before": page.from_seq}
+
+        await self._extend(first, lambda db: read_before(db, self._room_id, first, PAGE), show, beyond)
 
     async def _newer(self) -> None:
+        if not self._rows:
+            return
         last = self._rows[-1].seq
-        page = await self._page(lambda db: read_after(db, self._room_id, last, PAGE), "newer")
-        if page is None or not self._rows or self._rows[-1].seq != last:
-            return
-        self._follows = page.is_tail and page.ends
-        self._append(page.rows)
-        self.refresh_drafts()
-        self.ends_changed.emit()
 
-    async def _page(self, job: Callable[[Any], Page | None], side: str) -> Page | None:
-        """Rows from the cache; where its range ends, the server's page is fetched into it first."""
-        page = await self._core.read(job)
-        if page is not None and not page.rows:
-            if side == "older" and page.from_seq != START:
-                await self._fetch(before=page.from_seq)
-                page = await self._core.read(job)
-            elif side == "newer" and not page.is_tail:
-                await self._fetch(after=page.to_seq)
-                page = await self._core.read(job)
-        return page
-
-    async def _fetch(
-        self, *, before: int | None = None, after: int | None = None, around: int | None = None
-    ) -> None:
-        await self._core.sync.history(
-            self._room_id, before=before, after=after, around=around, limit=FIRST_PAGE
-        )
-
-    def _show(self, page: Page) -> None:
-        rows = page.rows[-WINDOW + DRAFTS_MAX :]
-        self._rows = rows
-        self._opened = True
-        self._follows = page.is_tail and page.ends
-        self._at_start = page.starts and len(rows) == len(page.rows)
-        self._drafts = self._core.outbox.drafts(self._room_id)[-DRAFTS_MAX:] if self._follows else []
-        self._items = [self._item(row) for row in rows] + [self._draft_item(draft) for draft in self._drafts]
-        self.reset.emit()
-        self._take_meanwhile()
-        self.ends_changed.emit()
-
-    def _take_meanwhile(self) -> None:
-        """What was stored between the reading of the page and now."""
-        meanwhile, self._meanwhile = self._meanwhile, []
-        for row in meanwhile:
-            index = self._index(row.seq)
-            if index is not None:
-                self._replace(index, row)
-            elif self._follows and (not self._rows or row.seq > self._rows[-1].seq):
-                self._append([row])
-
-    def _append(self, rows: Sequence[Row]) -> None:
-        for row in rows:
-            at = len(self._rows)
-            key = row.client_msg_id if isinstance(row, Message) and row.author_id == self._core.me else None
-            place = next((i for i, draft in enumerate(self._drafts) if draft.client_msg_id == key), None)
-            if place is not None:
-                del self._drafts[place], self._items[at + place]
-                if place:
-                    self.removed.emit(at + place, 1)
-            self._rows.append(row)
-            self._items.insert(at, self._item(row))
-            if place == 0:
-                self.updated.emit(at)  # the draft in its place: the key stays, nothing jumps
-            else:
-                self.inserted.emit(at, 1)
-        self._trim(from_end=False)
-
-    def _trim(self, *, from_end: bool) -> None:
-        extra = len(self._rows) - ROWS_MAX
-        if len(self._items) <= WINDOW:
-            return
-        if from_end:
-            self._follows = False
-            count = len(self._items) - ROWS_MAX
-            del self._rows[ROWS_MAX:], self._items[ROWS_MAX:]
-            self._drafts = []
-            self.removed.emit(ROWS_MAX, count)
-        else:
-            del self._rows[:extra], self._items[:extra]
-            self._at_start = False
-            self.removed.emit(0, extra)
+        def show(page: Page) -> bool:
+            if not self._rows or self._rows[-1].seq != last:
+                return False
+            self._follows = page.is_tail and page.ends
+            self._append(page.rows)
+            self.refresh_drafts()
             self.ends_changed.emit()
+            return True
 
-    def _replace(self, index: int, row: Row) -> None:
-        self._rows[index] = row
-        item = self._item(row)
-        if item != self._items[index]:
-            self._items[index] = item
-            self.updated.emit(index)
+        def beyond(page: Page) -> dict[str, int]:
+            return {} if page.is_tail else {"after": page.to_seq}
 
-    def _index(self, seq: int) -> int | None:
-        index = bisect_left(self._rows, seq, key=seq_of)
-        return index if index < len(self._rows) and self._rows[index].seq == seq else None
+        await self._extend(last, lambda db: read_after(db, self._room_id, last, PAGE), show, beyond)
 
-    def _item(self, row: Row) -> TimelineItem:
-        return self._renderer.row(row, self._core.rooms.get(self._room_id))
+    async def _extend(
+        self,
+        edge: int,
+        job: Job[Page | None],
+        show: Callable[[Page], bool],
+        beyond: Callable[[Page], dict[str, int]],
+    ) -> None:
+        """Rows from the cache; where its range ends, the server's page is fetched into it first."""
+        lacks: dict[str, int] | None = None
 
-    def _draft_item(self, draft: Draft) -> MessageItem:
-        index = None if draft.reply_to is None else self._index(draft.reply_to)
-        quoted = None if index is None else self._rows[index]
-        return self._renderer.draft(draft, quoted if isinstance(quoted, Message) else None)
+        def show_rows(page: Page) -> bool:
+            nonlocal lacks
+            lacks = {} if page.rows else beyond(page)
+            return not lacks and show(page)
+
+        await self._take(job, show_rows)
+        if lacks is None:
+            # The cache has forgotten what is shown, which may have changed since.
+            await self._show_around(edge)
+        elif lacks:
+            await self._fetch(**lacks)
+            await self._take(job, show)
+
+    async def _show_around(self, seq: int) -> None:
+        job = around(self._room_id, seq)
+
+        def show(page: Page) -> bool:
+            return any(row.seq == seq for row in page.rows) and self._show(page)
+
+        if not await self._take(job, show):
+            await self._fetch(around=seq)
+            await self._take(job, show)
+
+    async def _fetch(self, **where: int) -> None:
+        age = self._age
+        await self._core.sync.history(self._room_id, **where, limit=FIRST_PAGE)
+        self._check(age)
+
+    def _check(self, age: int) -> None:
+        if age != self._age:
+            raise ServiceError(tr("The server was restored from a backup. Look for it again."))

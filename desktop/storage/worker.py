@@ -119,9 +119,18 @@ class Worker:
         )
 
     async def run(
-        self, job: Job[T], *, urgent: bool = False, write: bool = False, durable: bool = False
+        self,
+        job: Job[T],
+        *,
+        then: Callable[[T], object] | None = None,
+        urgent: bool = False,
+        write: bool = False,
+        durable: bool = False,
     ) -> T:
         """Run ``job`` and wait for its result.
+
+        ``then`` gets it in its turn among the results of other jobs; who waits goes on some turns later, when
+        the file may have changed again.
 
         Raises:
             StorageError: the database refused.
@@ -129,7 +138,14 @@ class Worker:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
         def done(result: T) -> None:
-            if not future.done():
+            if future.done():
+                return
+            try:
+                if then is not None:
+                    then(result)
+            except Exception as problem:  # noqa: BLE001 - a bug belongs to who waits, who would wait for ever
+                future.set_exception(problem)
+            else:
                 future.set_result(result)
 
         def failed(problem: Exception) -> None:

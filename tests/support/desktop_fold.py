@@ -92,7 +92,7 @@ class Seen:
             page = read_tail(db, room_id, _TAIL)
             return [] if page is None else [row for row in page.rows if isinstance(row, Message)]
 
-        return [_comparable(message) for message in await self.account.core.read(read)]
+        return [_comparable(message) for message in await self.account.core.worker.run(read)]
 
 
 async def equals_fresh(live: Seen, fresh: AccountService) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -43,31 +41,6 @@ async def test_messages_go_both_ways_with_ticks(place: Place) -> None:
     his.send("and back")
     await until(lambda: shown(hers)[-1] == "and back")
     await until(lambda: ada.rooms[0].preview == "Bob: and back")
-
-
-async def test_what_is_stored_while_a_room_opens_is_in_its_window(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ada, bob, room = await two(place)
-    read, opened = bob.core.read, asyncio.Event()
-
-    async def slowly(job: Callable[[Any], Any]) -> Any:
-        """The page is read at once, and handed over late."""
-        page = await read(job)
-        await opened.wait()
-        return page
-
-    monkeypatch.setattr(bob.core, "read", slowly)
-    his, hers = bob.timeline(room), ada.timeline(room)
-    for number in range(3):
-        hers.send(f"hello {number}")
-    await until(lambda: bob.rooms[0].unread == 3)
-    await until(lambda: (tail := bob.core.rooms[room].tail) and tail[1] == bob.core.rooms[room].head.seq)
-    opened.set()
-    await until(lambda: not his._busy)
-    hers.send("the next")
-    await until(lambda: shown(his)[-1:] == ["the next"])
-    assert [m.body for m in messages(his)] == ["hello 0", "hello 1", "hello 2", "the next"]
 
 
 async def test_edits_reactions_replies_and_deletes_reach_both(place: Place) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from desktop.storage.worker import DamagedError, StorageError, Worker
+from tests.support.wait import until
 
 
 @pytest.fixture
@@ -50,6 +51,22 @@ async def test_a_bug_in_a_job_reaches_who_asked(worker: Worker) -> None:
     with pytest.raises(ZeroDivisionError):
         await worker.run(lambda _: 1 / 0)
     assert await worker.run(lambda _: 7) == 7
+
+
+async def test_then_comes_in_its_turn_among_the_results(worker: Worker) -> None:
+    told: list[object] = []
+    worker.submit(lambda _: "before", told.append)
+    reading = asyncio.ensure_future(worker.run(lambda _: "read", then=told.append))
+    await asyncio.sleep(0)
+    worker.submit(lambda _: "after", told.append)
+    assert await reading == "read"
+    await until(lambda: "after" in told)
+    assert told == ["before", "read", "after"]
+
+
+async def test_a_bug_in_what_takes_a_result_reaches_who_waits(worker: Worker) -> None:
+    with pytest.raises(ZeroDivisionError):
+        await worker.run(lambda _: 0, then=lambda zero: 1 / zero)
 
 
 async def test_a_durable_job_is_synced_and_a_cheap_one_is_not(worker: Worker) -> None:

@@ -1,0 +1,221 @@
+"""A window without holes: whatever is stored while a page is on its way is in it in the end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from common.errors import Code
+from common.protocol import pushes, requests
+from desktop.services.state import MessageItem, ServiceError
+from desktop.services.timeline import TimelineService
+from desktop.storage import cache
+from tests.support.rig import ROOM, Rig, Stream, head, seqs
+from tests.support.wait import until
+
+LONG = 200
+FIRST_SHOWN = 121
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    rig = Rig(tmp_path)
+    yield rig
+    await rig.close()
+
+
+@pytest.fixture
+def stream() -> Stream:
+    stream = Stream()
+    for _ in range(LONG):
+        stream.say()
+    return stream
+
+
+async def opened(rig: Rig, stream: Stream) -> TimelineService:
+    """Everything is in the cache, the newest of it is shown."""
+    await rig.open(head())
+    await rig.told_all(stream)
+    rig.core.rooms[ROOM].own_marks(LONG, LONG, unread=0)
+    timeline = rig.timeline()
+    await until(lambda: timeline.items and not timeline._busy)
+    assert seqs(timeline) == list(range(FIRST_SHOWN, LONG + 1))
+    return timeline
+
+
+def whole(timeline: TimelineService, stream: Stream) -> None:
+    """What is shown is what the server has, between its ends and up to the last where it says so."""
+    shown = [item for item in timeline.items if isinstance(item, MessageItem) and item.seq is not None]
+    first, last = shown[0].seq or 0, shown[-1].seq or 0
+    if timeline.at_end:
+        last = stream.seq
+    true = [one for one in stream.messages.values() if first <= one.seq <= last]
+    assert [(item.seq, item.body, item.deleted) for item in shown] == [
+        (one.seq, one.body, one.deleted) for one in true
+    ]
+
+
+async def to_the_past(timeline: TimelineService) -> None:
+    assert await timeline.jump(20) is not None
+    assert not timeline.at_end
+
+
+Move = Callable[[TimelineService], Awaitable[object]]
+
+
+async def open_(timeline: TimelineService) -> None:
+    await timeline._open()
+
+
+async def older(timeline: TimelineService) -> None:
+    await timeline._older()
+
+
+async def newer(timeline: TimelineService) -> None:
+    await timeline._newer()
+
+
+async def jump(timeline: TimelineService) -> None:
+    await timeline.jump(LONG - 95)
+
+
+async def jump_far(timeline: TimelineService) -> None:
+    await timeline.jump(25)
+
+
+async def jump_to_end(timeline: TimelineService) -> None:
+    await timeline.jump_to_end()
+
+
+@pytest.mark.parametrize(
+    ("first", "move"),
+    [
+        (None, open_),
+        (None, older),
+        (to_the_past, newer),
+        (None, jump),
+        (None, jump_far),
+        (to_the_past, jump_to_end),
+    ],
+    ids=["open", "older", "newer", "jump", "jump_far", "jump_to_end"],
+)
+async def test_what_is_stored_while_a_page_is_read_is_not_lost(
+    rig: Rig, stream: Stream, first: Move | None, move: Move
+) -> None:
+    timeline = await opened(rig, stream)
+    if first is not None:
+        await first(timeline)
+    rig.worker.hold()
+    moving = rig.tasks.spawn(_do(move, timeline))
+    await until(lambda: rig.worker.held)
+    # One change for each part of the stream that a page may hold, and a message that no page has.
+    rig.hear(*[stream.edit(target, f"edited {target}") for target in (15, 100, 130, 190)], stream.say())
+    await until(lambda: len(rig.worker.held) == 2)
+    rig.worker.release()
+    await until(moving.done)
+    await rig.stored(stream.seq)
+    whole(timeline, stream)
+    while not timeline.at_end:
+        await timeline._newer()
+    rig.hear(stream.say())
+    await rig.stored(stream.seq)
+    await until(lambda: seqs(timeline)[-1] == stream.seq)
+    whole(timeline, stream)
+
+
+async def _do(move: Move, timeline: TimelineService) -> None:
+    await move(timeline)
+
+
+async def test_pages_of_the_server_have_no_holes_either(rig: Rig, stream: Stream) -> None:
+    await rig.open(head(seq=LONG, msg_no=LONG))
+    await rig.serve(stream, requests.History)
+    await rig.stored(stream.seq)
+    timeline = rig.timeline()
+    await until(lambda: timeline.items and not timeline._busy)
+    jumping = rig.tasks.spawn(timeline.jump(20))
+    await rig.serve(stream, requests.History)
+    await until(jumping.done)
+    whole(timeline, stream)
+    while not timeline.at_end:
+        timeline.load_newer()
+        await until(lambda: rig.line.asks(requests.History) or not timeline._busy)
+        if rig.line.asks(requests.History):
+            rig.worker.hold()
+            await rig.serve(stream, requests.History)
+            rig.hear(stream.say(), stream.edit(19, "edited"), stream.edit(LONG, "edited too"))
+            await until(lambda: rig.worker.held)
+            rig.worker.release()
+        await until(lambda: not timeline._busy)
+        whole(timeline, stream)
+    assert seqs(timeline)[-1] == max(stream.messages)
+
+
+async def test_what_is_shown_is_read_anew_where_the_cache_forgot_it(rig: Rig, stream: Stream) -> None:
+    timeline = await opened(rig, stream)
+    await to_the_past(timeline)
+    rig.lose()
+    stream.edit(20, "changed while away")
+    for _ in range(LONG):
+        stream.say()
+    rig.come(head(seq=stream.seq, msg_no=len(stream.messages)))
+    asked = rig.line.take(requests.Sync)
+    hole = stream.answer(asked.request)
+    rig.hear(_truncated(hole))
+    await rig.serve(stream, requests.History)
+    await rig.stored(stream.seq)
+    timeline.load_newer()
+    await rig.serve(stream, requests.History)
+    await until(lambda: not timeline._busy)
+    whole(timeline, stream)
+
+
+def _truncated(answer: object) -> pushes.SyncEvents:
+    assert isinstance(answer, pushes.SyncEvents)
+    return pushes.SyncEvents(answer.id, answer.room_id, answer.head, [], truncated=True)
+
+
+async def test_offline_a_room_opens_without_its_first_unread_message(rig: Rig, stream: Stream) -> None:
+    await rig.open(head(seq=LONG, msg_no=LONG, read=10, unread=190))
+    await rig.serve(stream, requests.History)
+    await rig.stored(stream.seq)
+    rig.lose()
+    rig.line.full = True
+    timeline = rig.timeline()
+    await until(lambda: timeline.items)
+    assert timeline.at_end
+    whole(timeline, stream)
+
+
+async def test_a_jump_that_the_server_refuses_says_why(rig: Rig, stream: Stream) -> None:
+    await rig.open(head(seq=LONG, msg_no=LONG))
+    await rig.serve(stream, requests.History)
+    await rig.stored(stream.seq)
+    timeline = rig.timeline()
+    await until(lambda: timeline.items)
+    rig.line.full = True
+    with pytest.raises(ServiceError) as refused:
+        await timeline.jump(20)
+    assert refused.value.code is Code.UNAVAILABLE
+
+
+async def test_a_page_of_another_history_is_not_shown(rig: Rig, stream: Stream) -> None:
+    timeline = await opened(rig, stream)
+    rig.worker.hold()
+    timeline.load_older()
+    jumping = rig.tasks.spawn(timeline.jump(20), handle=lambda _: True)
+    await until(lambda: len(rig.worker.held) == 2)
+    rig.core.worker.submit(lambda db: cache.start_epoch(db, "another"), lambda _: None, write=True)
+    timeline.start_anew()
+    rig.worker.release()
+    await until(jumping.done)
+    assert list(timeline.items) == []
+    await until(lambda: timeline.loading)
+    rig.line.waiting[:-1] = []
+    fresh = Stream()
+    fresh.say(body="another history")
+    await rig.serve(fresh, requests.History)
+    await until(lambda: not timeline._busy and timeline.items)
+    whole(timeline, fresh)

@@ -16,6 +16,7 @@ from common.protocol.pushes import Push, RoomEvent
 from common.protocol.requests import Request
 from common.protocol.types import Head, Member, Mention, User
 from common.text import body_problem
+from desktop.net.backoff import Backoff
 from desktop.net.link import Link, Phase
 from desktop.net.problems import NetError
 from desktop.net.tasks import TaskOwner
@@ -195,17 +196,21 @@ class Core:
         """A change that is refused while offline; a lost answer is asked for again with the same id."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + AGAIN_WITHIN_S
+        backoff = Backoff()
         while True:
             try:
                 await self.link.request(make)
             except ParleyError as problem:
+                wait_s = backoff.next_s(retry_after_s=(problem.retry_after_ms or 0) / 1_000)
                 lost = problem.code in {Code.TIMEOUT, Code.UNAVAILABLE}
                 if problem.code is Code.UNAVAILABLE and self.link.phase is not Phase.ONLINE:
                     raise service_error(problem) from problem
-                if not lost or loop.time() >= deadline:
+                if not lost or loop.time() + wait_s >= deadline:
                     raise service_error(problem) from problem
             else:
                 return
+            # Also where the link is up: what refuses at once would be asked without end.
+            await asyncio.sleep(wait_s)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(deadline):
                     await self._online.wait()

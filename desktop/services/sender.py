@@ -31,7 +31,23 @@ class Sender:
     def add(self, draft: Draft) -> None:
         """Show at once, store, then send: nothing leaves before it would survive a crash."""
         self._outbox.add(draft, stored=False)
+        self._keep(draft)
+        self._changed(draft.room_id)
 
+    def retry(self, room_id: str, key: str) -> None:
+        """Send a failed one again, with its old id."""
+        draft = self._outbox.retry(room_id, key)
+        if draft is None:
+            return
+        if self._outbox.is_stored(room_id, key):
+            self._store(lambda db: set_error(db, key, None))
+        else:
+            # What it failed of was the disk, perhaps.
+            self._keep(draft)
+        self._changed(room_id)
+        self.pump()
+
+    def _keep(self, draft: Draft) -> None:
         def stored(_: None) -> None:
             self._outbox.mark_stored(draft.room_id, draft.client_msg_id)
             self.pump()
@@ -40,17 +56,9 @@ class Sender:
             refusal = ParleyError(Code.INTERNAL, f"Not kept on this computer: {problem}")
             self._outbox.refused(draft.room_id, draft.client_msg_id, refusal, 0.0)
             self._changed(draft.room_id)
+            self.pump()
 
         self._worker.submit(lambda db: add_draft(db, draft), stored, failed, urgent=True, durable=True)
-        self._changed(draft.room_id)
-
-    def retry(self, room_id: str, key: str) -> None:
-        """Send a failed one again, with its old id."""
-        draft = self._outbox.retry(room_id, key)
-        if draft is not None:
-            self._store(lambda db: set_error(db, key, None))
-            self._changed(room_id)
-            self.pump()
 
     def discard(self, room_id: str, key: str) -> None:
         """Throw one away."""

@@ -126,6 +126,11 @@ class Outbox:
         if (entry := self._entry(room_id, key)) is not None:
             entry.stored = True
 
+    def is_stored(self, room_id: str, key: str) -> bool:
+        """Whether it was ever on the disk."""
+        entry = self._entry(room_id, key)
+        return entry is not None and entry.stored
+
     def drafts(self, room_id: str) -> list[Draft]:
         """Of one room, oldest first."""
         return [entry.draft for entry in self._rooms.get(room_id, {}).values()]

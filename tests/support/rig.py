@@ -138,11 +138,14 @@ class Line:
         self.seen: list[Request] = []
         self.full = False
         """Nothing can be posted, though one is online."""
+        self.refused = 0
+        """How often it was tried all the same."""
         self._next_id = 1
 
     def post(self, make: Callable[[int], Request], on_answer: OnAnswer, *, timeout_s: float = 0.0) -> None:
         del timeout_s
         if self.phase is not Phase.ONLINE or self.full:
+            self.refused += 1
             raise ParleyError(Code.UNAVAILABLE, "not connected")
         asked = Asked(make(self._next_id), on_answer)
         self._next_id += 1

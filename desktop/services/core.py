@@ -22,6 +22,7 @@ from desktop.net.problems import NetError
 from desktop.net.tasks import TaskOwner
 from desktop.services.incoming import Incoming
 from desktop.services.people import People
+from desktop.services.receipt_sender import ReceiptSender
 from desktop.services.receipts import Receipts
 from desktop.services.rooms import Room
 from desktop.services.sender import Sender
@@ -102,6 +103,7 @@ class Core:
         self.link: Link
         self.sync: StreamSync
         self.sender: Sender
+        self.receipt_sender: ReceiptSender
         self.incoming = Incoming(self)
         self.source: RoomSource
         self._online = asyncio.Event()
@@ -110,13 +112,13 @@ class Core:
         self._typed_at: dict[str, float] = {}
         self._unsaved: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._receipt_timer: asyncio.TimerHandle | None = None
 
     def attach(self, *, link: Link, people: People, source: RoomSource) -> None:
         """The parts that need this one first."""
         self.source = source
         self.link = link
         self.people = people
+        self.receipt_sender = ReceiptSender(self.receipts, link)
         self.sync = StreamSync(worker=self.worker, link=link, me=self.me, applied=self._applied)
         self.sender = Sender(
             worker=self.worker, link=link, outbox=self.outbox, changed=self.observer.drafts_touched
@@ -223,7 +225,7 @@ class Core:
         unread = min(unread, room.head.unread)
         room.own_marks(seq, seq, unread=unread, mentions=0 if unread == 0 else None)
         self.receipts.mark(room_id, read=seq)
-        self.send_receipts()
+        self.receipt_sender.send()
         self.touch(room_id)
 
     def typing(self, room_id: str) -> None:
@@ -260,8 +262,7 @@ class Core:
         self._closed = True
         self.save()
         self.sender.close()
-        if self._receipt_timer is not None:
-            self._receipt_timer.cancel()
+        self.receipt_sender.close()
 
     # The link's listener.
 
@@ -273,6 +274,7 @@ class Core:
             self.incoming.offline()
             self._arriving.clear()
             self.sync.offline()
+            self.receipts.offline()
             self.sender.disconnected()
             self.people.offline()
         self.observer.link_touched(phase, reason)
@@ -345,31 +347,13 @@ class Core:
                     self.observer.arrived(result.room_id, row.seq)
             if result.gap or (result.tail is not None and room.wanted > result.tail[1]):
                 self.sync.catch_up(result.room_id, 0 if result.tail is None else result.tail[1])
-        self.send_receipts()
+        self.receipt_sender.send()
 
     def receipts_delivered(self, room: Room, seq: int) -> None:
         """Everything up to here is stored on this device."""
         if seq > room.head.delivered:
             room.own_marks(seq, 0)
             self.receipts.mark(room.head.room_id, delivered=seq)
-
-    def send_receipts(self) -> None:
-        if self.link.phase is not Phase.ONLINE:
-            return
-        now = asyncio.get_running_loop().time()
-        for room_id, delivered, read in self.receipts.take_due(now):
-            self.post(
-                lambda id_, room_id=room_id, delivered=delivered, read=read: requests.Receipt(  # type: ignore[misc]  # defaults bind the loop variables
-                    id=id_, room_id=room_id, delivered=delivered, read=read
-                )
-            )
-        due = self.receipts.next_time()
-        if self._receipt_timer is not None:
-            self._receipt_timer.cancel()
-            self._receipt_timer = None
-        if due is not None:
-            delay = max(0.02, due - now)
-            self._receipt_timer = asyncio.get_running_loop().call_later(delay, self.send_receipts)
 
     def post(self, make: Callable[[int], Request]) -> None:
         """A request whose answer changes nothing."""

@@ -130,7 +130,7 @@ class Incoming:
         self._core.save()
         self._core.observer.rooms_touched()
         self._core.sender.pump()
-        self._core.send_receipts()
+        self._core.receipt_sender.send()
 
     def _forget_history(self) -> None:
         """Marks, changes and rows of before mean other messages now; what waits in the outbox stays."""
@@ -141,20 +141,25 @@ class Incoming:
         self._core.observer.history_renewed()
 
     def _take_head(self, head: Head) -> None:
-        room = self._core.rooms.get(head.room_id)
+        core, room = self._core, self._core.rooms.get(head.room_id)
+        core.receipts.known(head.room_id, delivered=head.delivered, read=head.read)
         if room is None:
-            self._core.rooms[head.room_id] = Room(head, self._core.me)
+            room = core.rooms[head.room_id] = Room(head, core.me)
         else:
             before = room.head
             room.head = head
             room.members = None
             room.typing.clear()
             if before.read > head.read:
-                # Read here while offline: the server learns it by the receipt that waits.
-                room.own_marks(before.delivered, before.read, unread=before.unread, mentions=before.mentions)
-                self._core.receipts.mark(head.room_id, read=before.read)
-        self._core.rooms[head.room_id].wanted = head.seq
-        self._core.observer.marks_touched(head.room_id)
+                # Read here while offline: the server learns it by the receipt that waits, and then says how
+                # many mentions are left. What came meanwhile is unread.
+                unread = min(head.unread, before.unread + max(0, head.msg_no - before.msg_no))
+                room.own_marks(0, before.read, unread=unread, mentions=head.mentions if unread else 0)
+                core.receipts.mark(head.room_id, read=before.read)
+        if room.tail is not None:
+            core.receipts_delivered(room, min(room.tail[1], head.seq))
+        room.wanted = head.seq
+        core.observer.marks_touched(head.room_id)
 
     def _check(self, room: Room) -> None:
         """Ask for what the cache lacks; a head below it is another history."""

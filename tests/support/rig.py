@@ -16,7 +16,7 @@ from common.protocol.pushes import HistoryPage, Push, RoomEvent
 from common.protocol.requests import Request
 from common.protocol.types import Head, HistoryAccess, Member, Message, Role, RoomKind, User, Visibility
 from desktop.net.link import Link, Phase
-from desktop.net.session import Answer, OnAnswer
+from desktop.net.session import Answer, NoAnswerError, OnAnswer
 from desktop.net.tasks import TaskOwner
 from desktop.services.core import Core
 from desktop.services.people import People
@@ -302,15 +302,18 @@ class Rig:
 
     def come(self, *heads: Head) -> None:
         """A connection that is just made, and what the server says where rooms stand."""
+        self.line.phase = Phase.ONLINE
         self.core.on_phase(Phase.ONLINE, "")
         self.hear(pushes.Heads(list(heads)), pushes.Ready())
 
     def lose(self) -> None:
-        """The connection goes."""
+        """The connection goes: as a link does it, who waits for an answer is told first."""
+        full, self.line.full = self.line.full, True
+        waiting, self.line.waiting = self.line.waiting, []
+        for asked in waiting:
+            asked.on_answer(NoAnswerError("the connection was lost"))
+        self.line.phase, self.line.full = Phase.WAITING, full
         self.core.on_phase(Phase.WAITING, "")
-        for asked in list(self.line.waiting):
-            self.line.waiting.remove(asked)
-            asked.on_answer(ParleyError(Code.TIMEOUT, "the connection was lost"))
 
     def hear(self, *batch: Push) -> None:
         self.core.on_pushes(list(batch))

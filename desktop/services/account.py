@@ -8,19 +8,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import Signal
 
 from common.address import parse_address
 from common.errors import ParleyError
 from common.ids import short_key
 from common.protocol import rest
-from common.protocol.types import HistoryAccess, Role, Visibility
 from desktop.net.link import Link, Phase, Transport
 from desktop.net.moves import check_plain
 from desktop.net.pin import PinnedContext
 from desktop.net.problems import NetError
 from desktop.net.socket import open_socket
 from desktop.net.tasks import TaskOwner
+from desktop.services.account_calls import AccountCalls
 from desktop.services.account_parts import AccountParts
 from desktop.services.calls import Calls
 from desktop.services.coalesce import Coalescer
@@ -30,12 +30,9 @@ from desktop.services.roomlist import RoomList
 from desktop.services.rooms import member_items, rooms_showing
 from desktop.services.state import (
     AccountItem,
-    DeviceItem,
-    InviteItem,
     LinkState,
     MemberItem,
     Person,
-    PublicRoomItem,
     RoomItem,
     ServiceError,
 )
@@ -47,7 +44,7 @@ from desktop.storage.outbox import set_text
 from desktop.storage.profile import AccountRecord
 
 
-class AccountService(QObject):
+class AccountService(AccountCalls):
     """See ``desktop.services.api.Account``."""
 
     changed = Signal()
@@ -56,6 +53,8 @@ class AccountService(QObject):
     members_changed = Signal(str)
     link_changed = Signal()
     message_arrived = Signal(str, int)
+    notice = Signal(str)
+    """Something to say once, in words."""
 
     def __init__(self, parts: AccountParts) -> None:
         super().__init__()
@@ -167,102 +166,6 @@ class AccountService(QObject):
     def try_now(self) -> None:
         self.core.link.try_now()
 
-    # Over REST.
-
-    async def people(self, query: str = "") -> Sequence[Person]:
-        if self.core.link.phase is Phase.ONLINE:
-            return await self.calls.search_people(query)
-        words = query.casefold()
-        known = [self.core.people.person(user.id) for user in self.core.people.all() if not user.deleted]
-        found = [p for p in known if words in p.name.casefold() or words in p.username.casefold()]
-        return sorted(found, key=lambda person: person.name.casefold())
-
-    async def open_direct(self, user_id: str) -> str:
-        head = await self.calls.open_direct(user_id)
-        self.core.incoming.take_room(head)
-        return head.room_id
-
-    async def create_group(
-        self,
-        title: str,
-        *,
-        topic: str = "",
-        visibility: Visibility = Visibility.PRIVATE,
-        member_ids: Sequence[str] = (),
-    ) -> str:
-        head = await self.calls.create_group(title, topic=topic, visibility=visibility, member_ids=member_ids)
-        self.core.incoming.take_room(head)
-        return head.room_id
-
-    async def change_room(
-        self,
-        room_id: str,
-        *,
-        title: str | None = None,
-        topic: str | None = None,
-        visibility: Visibility | None = None,
-        history: HistoryAccess | None = None,
-    ) -> None:
-        await self.calls.change_room(
-            room_id, title=title, topic=topic, visibility=visibility, history=history
-        )
-
-    async def add_members(self, room_id: str, user_ids: Sequence[str]) -> None:
-        await self.calls.add_members(room_id, user_ids)
-
-    async def remove_member(self, room_id: str, user_id: str) -> None:
-        await self.calls.remove_member(room_id, user_id)
-
-    async def set_role(self, room_id: str, user_id: str, role: Role) -> None:
-        await self.calls.set_role(room_id, user_id, role)
-
-    async def leave(self, room_id: str) -> None:
-        await self.calls.leave(room_id)
-
-    async def public_rooms(self, query: str = "") -> Sequence[PublicRoomItem]:
-        return await self.calls.public_rooms(query)
-
-    async def join(self, room_id: str) -> None:
-        await self.calls.join(room_id)
-
-    async def change_profile(
-        self, *, name: str | None = None, about: str | None = None, colour: int | None = None
-    ) -> None:
-        self.core.save_users([await self.calls.change_profile(name=name, about=about, colour=colour)])
-
-    async def set_picture(self, data: bytes | None) -> None:
-        await self.calls.set_picture(data)
-
-    async def delete(self, password: str) -> None:
-        await self.calls.delete_account(password)
-
-    async def delete_account_of(self, user_id: str) -> None:
-        await self.calls.delete_account_of(user_id)
-
-    async def change_password(self, current: str, new: str) -> None:
-        await self.calls.change_password(current, new)
-
-    async def devices(self) -> Sequence[DeviceItem]:
-        return await self.calls.devices()
-
-    async def revoke_device(self, device_id: str) -> None:
-        await self.calls.revoke_device(device_id)
-
-    async def reset_code(self, user_id: str) -> str:
-        return await self.calls.reset_code(user_id)
-
-    async def invite_link(self, address: str = "") -> str:
-        return await self.calls.invite_link(parse_address(address or self.record.address))
-
-    async def invites(self) -> Sequence[InviteItem]:
-        return await self.calls.invites()
-
-    async def revoke_invite(self, invite_id: str) -> None:
-        await self.calls.revoke_invite(invite_id)
-
-    async def set_registration(self, *, invite_only: bool) -> None:
-        await self.calls.set_registration(invite_only=invite_only)
-
     async def sign_in_again(self, password: str) -> None:
         body = rest.Login(username=self.record.username, password=password)
         try:
@@ -335,6 +238,9 @@ class AccountService(QObject):
 
     def arrived(self, room_id: str, seq: int) -> None:
         self.message_arrived.emit(room_id, seq)
+
+    def trouble(self, words: str) -> None:
+        self.notice.emit(f"{self.record.server_name}: {words}")
 
     def link_touched(self, phase: Phase, reason: str) -> None:
         if phase is not Phase.CONNECTING:

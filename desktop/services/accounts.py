@@ -276,7 +276,7 @@ class AccountsService(QObject):
         except BaseException:
             await file.worker.close()
             raise
-        return AccountService(
+        account = AccountService(
             AccountParts(
                 record=record,
                 worker=file.worker,
@@ -289,6 +289,8 @@ class AccountsService(QObject):
                 follow=partial(self._follow, record.account_id),
             )
         )
+        account.notice.connect(self.notice)
+        return account
 
 
 def device_name() -> str:

@@ -27,6 +27,7 @@ from desktop.services.receipts import Receipts
 from desktop.services.rooms import Room
 from desktop.services.sender import Sender
 from desktop.services.state import ServiceError
+from desktop.services.storage_watch import StorageWatch
 from desktop.services.sync import StreamSync
 from desktop.services.words import service_error, tr
 from desktop.storage import cache
@@ -73,6 +74,8 @@ class Observer(Protocol):
 
     def arrived(self, room_id: str, seq: int) -> None: ...
 
+    def trouble(self, words: str) -> None: ...
+
     def link_touched(self, phase: Phase, reason: str) -> None: ...
 
 
@@ -94,6 +97,7 @@ class Core:
     def __init__(self, *, me: str, worker: Worker, observer: Observer, tasks: TaskOwner) -> None:
         self.me = me
         self.worker = worker
+        worker.on_problem = StorageWatch(observer.trouble).met
         self.observer = observer
         self.tasks = tasks
         self.rooms: dict[str, Room] = {}
@@ -119,7 +123,9 @@ class Core:
         self.link = link
         self.people = people
         self.receipt_sender = ReceiptSender(self.receipts, link)
-        self.sync = StreamSync(worker=self.worker, link=link, me=self.me, applied=self._applied)
+        self.sync = StreamSync(
+            worker=self.worker, link=link, me=self.me, applied=self._applied, lost=self._lost
+        )
         self.sender = Sender(
             worker=self.worker, link=link, outbox=self.outbox, changed=self.observer.drafts_touched
         )
@@ -262,6 +268,7 @@ class Core:
         self._closed = True
         self.save()
         self.sender.close()
+        self.sync.offline()
         self.receipt_sender.close()
 
     # The link's listener.
@@ -348,6 +355,13 @@ class Core:
             if result.gap or (result.tail is not None and room.wanted > result.tail[1]):
                 self.sync.catch_up(result.room_id, 0 if result.tail is None else result.tail[1])
         self.receipt_sender.send()
+
+    def _lost(self, room_ids: set[str]) -> None:
+        """Something of these rooms was not stored, and perhaps nothing comes after it to show the gap."""
+        for room_id in room_ids:
+            room = self.rooms.get(room_id)
+            if room is not None and not self._closed:
+                self.sync.catch_up_later(room_id, 0 if room.tail is None else room.tail[1])
 
     def receipts_delivered(self, room: Room, seq: int) -> None:
         """Everything up to here is stored on this device."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from bisect import bisect_left
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
-from common.errors import ParleyError
+from common.errors import RETRYABLE, ParleyError
 from common.protocol.types import Mention, Message
+from desktop.net.backoff import Backoff
+from desktop.net.link import Phase
 from desktop.net.tasks import TaskOwner
 from desktop.services.core import Core
 from desktop.services.pages import FIRST_PAGE, around, first_page, seq_of
@@ -16,7 +19,7 @@ from desktop.services.state import ServiceError
 from desktop.services.window import Window
 from desktop.services.words import service_error, tr
 from desktop.storage.cache import START, Applied, Page, Row, read_after, read_before, read_tail
-from desktop.storage.worker import Connection, Job, StorageError
+from desktop.storage.worker import ClosedError, Connection, Job, StorageError
 
 log: Final = logging.getLogger(__name__)
 
@@ -167,9 +170,6 @@ class TimelineService(Window):
             await self._quietly(work)
         finally:
             self._busy = False
-            if self._loading:
-                self._loading = False
-                self.ends_changed.emit()
         if age != self._age:
             self._start(self._open())
 
@@ -198,6 +198,29 @@ class TimelineService(Window):
         return shown
 
     async def _open(self) -> None:
+        """Until it is open: a room of which nothing could be loaded yet is not one without messages."""
+        backoff = Backoff()
+        while True:
+            try:
+                return await self._try_open()
+            except ClosedError:
+                raise
+            except (ParleyError, StorageError) as problem:
+                self._set_loading()
+                if isinstance(problem, ParleyError):
+                    offline = self._core.link.phase is not Phase.ONLINE
+                    if offline or problem.code not in RETRYABLE:
+                        raise  # ``on_online`` tries again.
+                log.info("not opened yet: %s", problem)
+            await asyncio.sleep(backoff.next_s())
+
+    def _set_loading(self) -> None:
+        if not self._loading and not self._opened:
+            self._loading = True
+            self.ends_changed.emit()
+
+    async def _try_open(self) -> None:
+        self._core.sync.first(self._room_id)
         room = self._core.rooms.get(self._room_id)
         unread = 0 if room is None else room.head.unread
         read = 0 if room is None else room.head.read
@@ -218,14 +241,15 @@ class TimelineService(Window):
         if not await self._take(job, show_if_reached):
             await self._fetch_first(read, cached=cached)
             if not await self._take(job, show):
+                self._loading = False
+                self.ends_changed.emit()
                 return
         self._tasks.spawn(self._core.load_members(self._room_id, quietly=True), name="members")
 
     async def _fetch_first(self, read: int, *, cached: bool) -> None:
         """What a room opens with, where the cache does not have it."""
         if not cached:
-            self._loading = True
-            self.ends_changed.emit()
+            self._set_loading()
             await self._fetch()
             return
         try:

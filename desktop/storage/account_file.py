@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from desktop.storage.cache import Loaded, load
 from desktop.storage.outbox import Draft, load_outbox
 from desktop.storage.salvage import put_back, salvage
-from desktop.storage.worker import DamagedError, Worker, explain_os
+from desktop.storage.worker import DamagedError, Worker, damage_mark, explain_os
 
 log: Final = logging.getLogger(__name__)
 FILE: Final = "account.db"
@@ -43,6 +41,8 @@ async def open_account_file(folder: Path) -> AccountFile:
     try:
         await asyncio.to_thread(_make, path)
         try:
+            if await asyncio.to_thread(damage_mark(path).exists):
+                raise DamagedError("Found while it was open.")
             return AccountFile(*await _open(path))
         except DamagedError as problem:
             log.warning("cache set aside: %s", problem.text)
@@ -57,9 +57,6 @@ async def _open(path: Path) -> tuple[Worker, Loaded, list[Draft]]:
     await worker.open()
     try:
         return worker, await worker.run(load), await worker.run(load_outbox)
-    except msgspec.MsgspecError as problem:
-        await worker.close()
-        raise DamagedError("The local copy of this account is damaged.") from problem
     except BaseException:
         await worker.close()
         raise
@@ -101,6 +98,7 @@ def _remove(path: Path) -> None:
 def _swap(path: Path, fresh: Path) -> None:
     set_aside(path)
     fresh.replace(path)
+    damage_mark(path).unlink(missing_ok=True)
 
 
 def set_aside(path: Path) -> Path:

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import msgspec
+
 from desktop.storage.schema import prepare
 
 T = TypeVar("T")
@@ -27,6 +29,7 @@ Connection = sqlite3.Connection
 
 Job = Callable[[Connection], T]
 WAITING_MAX: Final = 10_000
+_DAMAGED: Final = "The local copy of this account is damaged. Start Parley again to repair it."
 _FULL: Final = "The disk is full. Free some space; nothing was lost."
 _NOT_WRITABLE: Final = "The profile folder can't be written. Check its rights."
 
@@ -78,6 +81,8 @@ class Worker:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._full_sync = False
+        self.on_problem: Callable[[StorageError], None] = _nobody
+        """Called on the loop with whatever keeps jobs from the file, before who asked is told."""
 
     async def open(self) -> None:
         """Open or make the file, check it, start the thread.
@@ -114,9 +119,10 @@ class Worker:
                 (self._urgent if urgent else self._normal).append(task)
                 self._wake.notify()
                 return
-        task.failed(
-            StorageError("The disk does not keep up.") if full else ClosedError("The account is closed.")
-        )
+        if full:
+            self._fail(task, StorageError("The disk does not keep up."))
+        else:
+            task.failed(ClosedError("The account is closed."))
 
     async def run(
         self,
@@ -209,8 +215,12 @@ class Worker:
                 connection.execute(f"PRAGMA synchronous={'FULL' if task.durable else 'NORMAL'}")
                 self._full_sync = task.durable
             result = _transact(connection, task.job) if task.write else task.job(connection)
-        except sqlite3.Error as problem:
-            self._post(task.failed, _explain(problem))
+        except (sqlite3.Error, msgspec.MsgspecError) as problem:
+            explained = _explain(problem)
+            if isinstance(explained, DamagedError):
+                with contextlib.suppress(OSError):
+                    damage_mark(self._path).touch()
+            self._post(self._fail, task, explained)
         except Exception as problem:  # noqa: BLE001 - a bug in a job belongs to who asked, not to this thread
             self._post(task.failed, problem)
         else:
@@ -221,6 +231,10 @@ class Worker:
         # The loop is closed when a program ends without closing its accounts: nobody is left to tell.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(call, *args)
+
+    def _fail(self, task: _Task, problem: StorageError) -> None:
+        self.on_problem(problem)
+        task.failed(problem)
 
     def _log(self, problem: Exception) -> None:
         if isinstance(problem, ClosedError):
@@ -233,11 +247,18 @@ def _transact(connection: sqlite3.Connection, job: Job[T]) -> T:
     connection.execute("BEGIN IMMEDIATE")
     try:
         result = job(connection)
+        connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        # A full disk has rolled back already, in a job as in a commit; else nothing could begin any more.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")
     return result
+
+
+def _nobody(problem: StorageError) -> None:
+    """Before there is an account to tell."""
+    del problem
 
 
 def explain_os(problem: OSError) -> StorageError:
@@ -245,12 +266,19 @@ def explain_os(problem: OSError) -> StorageError:
     return StorageError(_FULL if problem.errno in {errno.ENOSPC, errno.EDQUOT} else _NOT_WRITABLE)
 
 
-def _explain(problem: sqlite3.Error) -> StorageError:
+def damage_mark(path: Path) -> Path:
+    """A file beside a database that was found damaged while it was open: the next start repairs it."""
+    return path.with_name(f"{path.name}.damage-found")
+
+
+def _explain(problem: sqlite3.Error | msgspec.MsgspecError) -> StorageError:
+    if isinstance(problem, msgspec.MsgspecError):
+        return DamagedError(_DAMAGED)
     code = getattr(problem, "sqlite_errorcode", 0) & 0xFF
     # Text that is no UTF-8 comes without a code.
     no_text = code == 0 and isinstance(problem, sqlite3.OperationalError)
     if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} or no_text:
-        return DamagedError("The local copy of this account is damaged.")
+        return DamagedError(_DAMAGED)
     if code == sqlite3.SQLITE_FULL:
         return StorageError(_FULL)
     if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -24,7 +26,7 @@ from desktop.services.state import MessageItem
 from desktop.services.timeline import TimelineService
 from desktop.storage.cache import Applied
 from desktop.storage.fold import fold
-from desktop.storage.worker import Job, StorageError, Worker
+from desktop.storage.worker import Connection, Job, Worker
 from tests.support.wait import until
 
 ME: Final = new_id()
@@ -180,8 +182,10 @@ class Disk(Worker):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self.problem: StorageError | None = None
-        """What every write meets."""
+        self.full = False
+        """Whatever is written meets a full disk."""
+        self.unreadable = False
+        """Whatever is only read can't be."""
         self.held: list[tuple[Callable[..., None], tuple[object, ...]]] = []
         self._holding = False
         self._lock = threading.Lock()
@@ -215,11 +219,17 @@ class Disk(Worker):
         write: bool = False,
         durable: bool = False,
     ) -> None:
-        problem = self.problem
-        if problem is None or not (write or durable):
-            super().submit(job, done, failed, urgent=urgent, write=write, durable=durable)
-        else:
-            asyncio.get_running_loop().call_soon(failed or self._log, problem)
+        if write or durable:
+            job = partial(_fails, sqlite3.SQLITE_FULL) if self.full else job
+        elif self.unreadable:
+            job = partial(_fails, sqlite3.SQLITE_IOERR)
+        super().submit(job, done, failed, urgent=urgent, write=write, durable=durable)
+
+
+def _fails(code: int, _: Connection) -> None:
+    problem = sqlite3.OperationalError("as the test says")
+    problem.sqlite_errorcode = code
+    raise problem
 
 
 @dataclass
@@ -228,6 +238,7 @@ class Told:
 
     gone: list[str] = field(default_factory=list)
     marks: list[str] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
     timelines: list[TimelineService] = field(default_factory=list)
 
     def applied(self, applied: Applied) -> None:
@@ -242,6 +253,9 @@ class Told:
 
     def marks_touched(self, room_id: str) -> None:
         self.marks.append(room_id)
+
+    def trouble(self, words: str) -> None:
+        self.troubles.append(words)
 
     def room_gone(self, room_id: str) -> None:
         self.gone.append(room_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import sqlite3
 import threading
@@ -14,7 +15,8 @@ import pytest
 from desktop.storage import account_file
 from desktop.storage.account_file import FILE
 from desktop.storage.salvage import Salvaged, salvage
-from tests.integration.desktop.conftest import Place, online
+from tests.integration.desktop.conftest import Place, messages, online
+from tests.integration.desktop.stage import said
 from tests.support.wait import until
 
 
@@ -59,3 +61,25 @@ async def test_a_folder_that_is_none_is_said_and_the_program_goes_on(place: Plac
     await desk.accounts.start()
     assert desk.accounts.items == []
     assert [("can't be written" in notice) for notice in desk.notices] == [True]
+
+
+async def test_damage_found_in_use_is_said_and_repaired_at_the_next_start(
+    place: Place, expect_log: Callable[..., None]
+) -> None:
+    expect_log("cache set aside", level=logging.WARNING)
+    desk = place.desk("ada")
+    account = await desk.join(place.url, "Ada")
+    room = account.rooms[0].room_id
+    await said(account, room, "hello")
+    gc.collect()  # the timeline that sent it: this one is read from the file
+    await account.core.worker.run(lambda db: db.execute("UPDATE items SET data = x'c1'").rowcount, write=True)
+    timeline = account.timeline(room)
+    words = f"{account.record.server_name}: The local copy of this account is damaged."
+    await until(lambda: any(notice.startswith(words) for notice in desk.notices))
+    assert timeline.loading
+    await place.desks.pop().close()
+    again = place.desk("ada")
+    await again.accounts.start()
+    await online(again.account)
+    shown = again.account.timeline(room)
+    await until(lambda: [m.body for m in messages(shown)] == ["hello"])

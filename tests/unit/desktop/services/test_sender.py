@@ -8,11 +8,8 @@ import pytest
 from common.errors import Code, ParleyError
 from common.protocol import requests
 from desktop.storage.outbox import Draft, load_outbox
-from desktop.storage.worker import StorageError
 from tests.support.rig import ME, ROOM, Rig, Stream, head
 from tests.support.wait import until
-
-FULL = StorageError("The disk is full. Free some space; nothing was lost.")
 
 
 @pytest.fixture
@@ -47,7 +44,7 @@ async def kept(rig: Rig) -> list[str]:
 
 
 async def test_what_the_disk_refused_leaves_after_a_retry(rig: Rig) -> None:
-    rig.worker.problem = FULL
+    rig.worker.full = True
     write(rig, "first")
     await until(lambda: drafts(rig)[0].error)
     assert "disk is full" in (drafts(rig)[0].error or "")
@@ -55,7 +52,7 @@ async def test_what_the_disk_refused_leaves_after_a_retry(rig: Rig) -> None:
     rig.core.sender.retry(ROOM, drafts(rig)[0].client_msg_id)
     assert drafts(rig)[0].error is None
     await until(lambda: drafts(rig)[0].error)
-    rig.worker.problem = None
+    rig.worker.full = False
     write(rig, "second")
     stream = Stream()
     assert await take(rig, stream) == "second"
@@ -78,8 +75,8 @@ async def test_a_retry_of_what_the_server_refused_is_no_second_row(rig: Rig) -> 
 
 
 async def test_a_failure_of_the_disk_does_not_hold_back_what_follows(rig: Rig) -> None:
-    rig.worker.problem = FULL
+    rig.worker.full = True
     write(rig, "first")
-    rig.worker.problem = None
+    rig.worker.full = False
     write(rig, "second")
     assert await take(rig, Stream()) == "second"

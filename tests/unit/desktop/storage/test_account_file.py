@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from common.ids import new_id
@@ -15,7 +16,7 @@ from desktop.storage import account_file
 from desktop.storage.account_file import FILE, open_account_file, set_aside
 from desktop.storage.cache import save_users
 from desktop.storage.outbox import Draft, add_draft, set_text
-from desktop.storage.worker import StorageError
+from desktop.storage.worker import DamagedError, StorageError
 
 ROOM = new_id()
 
@@ -128,3 +129,21 @@ async def test_a_folder_that_can_not_be_made_is_told_in_words(tmp_path: Path) ->
     (tmp_path / "accounts").write_text("a file where the folder should be")
     with pytest.raises(StorageError, match="can't be written"):
         await open_account_file(tmp_path / "accounts" / "one")
+
+
+async def test_damage_found_while_it_is_open_is_repaired_at_the_next_start(
+    tmp_path: Path, expect_log: Callable[..., None]
+) -> None:
+    expect_log("cache set aside", level=logging.WARNING)
+    draft = Draft(room_id=new_id(), client_msg_id=new_id(), body="hi", created_at_ms=1)
+    await write(tmp_path, [draft], 3, "typed")
+    file = await open_account_file(tmp_path)
+    with pytest.raises(DamagedError, match="Start Parley again"):
+        await file.worker.run(lambda _: msgspec.msgpack.decode(b"\xc1"))
+    await file.worker.close()
+    for aside in (1, 1):
+        file = await open_account_file(tmp_path)
+        assert file.drafts == [draft]
+        assert file.loaded.drafts == {ROOM: "typed"}
+        assert len(set_aside_files(tmp_path)) == aside
+        await file.worker.close()

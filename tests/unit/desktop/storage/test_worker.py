@@ -47,6 +47,50 @@ async def test_a_failed_job_leaves_nothing_of_its_transaction(worker: Worker) ->
     assert await worker.run(lambda db: db.execute("SELECT count(*) FROM drafts").fetchone()[0]) == 0
 
 
+async def test_after_a_full_disk_the_next_job_works(worker: Worker) -> None:
+    """SQLite has rolled back then, all or a part: what is left open would refuse every later transaction."""
+    problems: list[str] = []
+    worker.on_problem = lambda problem: problems.append(problem.text)
+
+    def fill(db: sqlite3.Connection) -> None:
+        db.execute("INSERT INTO drafts VALUES ('room', hex(zeroblob(1000000)))")
+
+    def pages(db: sqlite3.Connection, most: int) -> None:
+        db.execute(f"PRAGMA max_page_count={most}")
+
+    await worker.run(lambda db: pages(db, 1))
+    for _ in range(2):
+        with pytest.raises(StorageError, match="The disk is full"):
+            await worker.run(fill, write=True)
+    assert problems == ["The disk is full. Free some space; nothing was lost."] * 2
+    await worker.run(lambda db: pages(db, 10_000))
+    await worker.run(fill, write=True)
+
+
+async def test_after_a_commit_that_failed_the_next_job_works(worker: Worker) -> None:
+    def schema(db: sqlite3.Connection) -> None:
+        db.execute("PRAGMA foreign_keys=ON")
+        db.execute("CREATE TABLE a (id INTEGER PRIMARY KEY)")
+        db.execute("CREATE TABLE b (a REFERENCES a DEFERRABLE INITIALLY DEFERRED)")
+
+    await worker.run(schema)
+    with pytest.raises(StorageError):
+        await worker.run(lambda db: db.execute("INSERT INTO b VALUES (7)").rowcount, write=True)
+    count = "SELECT count(*) FROM b"
+    assert await worker.run(lambda db: db.execute(count).fetchone()[0], write=True) == 0
+
+
+async def test_what_the_disk_rolled_back_already_is_told_as_what_it_was(worker: Worker) -> None:
+    def job(db: sqlite3.Connection) -> None:
+        db.execute("ROLLBACK")
+        problem = sqlite3.OperationalError("database or disk is full")
+        problem.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise problem
+
+    with pytest.raises(StorageError, match="The disk is full"):
+        await worker.run(job, write=True)
+
+
 async def test_a_bug_in_a_job_reaches_who_asked(worker: Worker) -> None:
     with pytest.raises(ZeroDivisionError):
         await worker.run(lambda _: 1 / 0)

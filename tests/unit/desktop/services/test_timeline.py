@@ -9,6 +9,7 @@ import pytest
 
 from common.errors import Code
 from common.protocol import pushes, requests
+from desktop.services.pages import FIRST_PAGE
 from desktop.services.state import MessageItem, ServiceError
 from desktop.services.timeline import TimelineService
 from desktop.storage import cache
@@ -16,7 +17,7 @@ from tests.support.rig import ROOM, Rig, Stream, head, seqs
 from tests.support.wait import until
 
 LONG = 200
-FIRST_SHOWN = 121
+FIRST_SHOWN = LONG - FIRST_PAGE + 1
 
 
 @pytest.fixture

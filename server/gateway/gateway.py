@@ -99,15 +99,30 @@ class Gateway:
     async def stop(self, *, patience_s: float = 0.0) -> None:
         """Say so, take no more requests, wait for answers that are under way, close all."""
         self._draining = True
-        spread_ms = min(_RETRY_SPREAD_MS + len(self._open), _RETRY_SPREAD_MAX_MS)
+        self._announce()
         for session in tuple(self._open):
-            # Not all at once to where they go next.
-            session.push(ServerClosing(random.randint(_RETRY_AFTER_MS, spread_ms)))  # noqa: S311 - jitter
             session.hold()
         await self._until_answered(patience_s)
         for session in tuple(self._open):
             session.close(CloseCode.RESTART, "the server is closing")
         await self.tasks.close()
+
+    def adopt(self, history_epoch: str) -> None:
+        """The data are others now: a backup was put back. All come anew, and drop what they keep of before.
+
+        Nothing is left here of how far rooms were: events that come now have numbers that were given before.
+        """
+        self.history_epoch = history_epoch
+        self._announce()
+        for session in tuple(self._open):
+            session.close(CloseCode.RESTART, "the data were restored")
+            self.ended(session)
+
+    def _announce(self) -> None:
+        """Everybody has to go; not all at once to where they go next."""
+        spread_ms = min(_RETRY_SPREAD_MS + len(self._open), _RETRY_SPREAD_MAX_MS)
+        for session in tuple(self._open):
+            session.push(ServerClosing(random.randint(_RETRY_AFTER_MS, spread_ms)))  # noqa: S311 - jitter
 
     async def _until_answered(self, patience_s: float) -> None:
         for _ in range(round(patience_s / _LOOK_S)):

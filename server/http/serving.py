@@ -11,8 +11,37 @@ from typing import Any, Final
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-BACKLOG: Final = 1_024
+from server.kernel.failures import OperatorError
+
+_BACKLOG: Final = 1_024
 _GRACE_S: Final = 5
+
+
+class PortBusyError(OperatorError):
+    """The address can't be listened on, in words."""
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Listen before anything else is done, so that a busy port is a clear error and not a dead thread.
+
+    Raises:
+        PortBusyError: the port is taken or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+        listener.settimeout(0)
+    except OSError as problem:
+        listener.close()
+        reason = problem.strerror or str(problem)
+        raise PortBusyError(f"can't listen on {host} port {port}: {reason}") from problem
+    return listener
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -118,7 +147,7 @@ class WebServer(uvicorn.Server):
         handshake_s = self._idle_s if config.ssl and self._idle_s else None
         self.servers = [
             await loop.create_server(
-                protocol, sock=each, ssl=config.ssl, backlog=BACKLOG, ssl_handshake_timeout=handshake_s
+                protocol, sock=each, ssl=config.ssl, backlog=_BACKLOG, ssl_handshake_timeout=handshake_s
             )
             for each in sockets or ()
         ]

@@ -49,6 +49,11 @@ async def history_epoch(tx: Tx) -> str:
     return epoch
 
 
+async def known_epoch(tx: Tx) -> str | None:
+    """The epoch of these data, or None where none was made yet."""
+    return await fact(tx, _HISTORY_EPOCH)
+
+
 async def renew_history_epoch(tx: Tx) -> str:
     """After a restore: clients drop what they keep of this server, and keep their outboxes."""
     await tx.execute("DELETE FROM meta WHERE key = $1", _HISTORY_EPOCH)

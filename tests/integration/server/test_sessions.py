@@ -15,7 +15,8 @@ from common.ids import new_id
 from common.limits import Limits
 from common.protocol import requests
 from common.protocol.pushes import Error, MessageNew
-from server.bootstrap import PortBusyError, Server
+from server.bootstrap import Server
+from server.http.serving import PortBusyError
 from server.settings import Settings
 from tests.support.client import PASSWORD, Rest, client, direct_room, register
 

@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from common.errors import Code
+from common.errors import CloseCode, Code
 from common.ids import new_id
 from common.limits import Limits
 from common.protocol.codec import decode_pushes, encode
@@ -17,10 +17,12 @@ from common.protocol.pushes import (
     AccountEvent,
     Error,
     Heads,
+    MessageNew,
     Ok,
     Push,
     Ready,
     RoomEvent,
+    ServerClosing,
     TypingShown,
     Welcome,
 )
@@ -33,10 +35,12 @@ from server.gateway.session import Session
 from server.infra.memory.presence import MemoryPresence
 from server.kernel.allowance import Allowances
 from server.kernel.bus import BusUnavailableError
+from server.kernel.delivery import RoomDelivery
 from server.kernel.identity import Identity
 from server.kernel.session import Later, SessionContext
 from tests.support.clock import START_MS, ManualClock
-from tests.support.hub import head
+from tests.support.hub import ROOM as HUB_ROOM
+from tests.support.hub import head, message
 from tests.support.wait import until
 
 ROOM = new_id()
@@ -252,3 +256,40 @@ async def test_what_came_of_a_room_before_ready_is_shown_to_members_only(
     wire.taken.set()
     await until(lambda: isinstance(wire.got[-1], TypingShown))
     assert [push.room_id for push in wire.got if isinstance(push, TypingShown)] == [ROOM]
+
+
+class Closing(Wire):
+    """Takes a close."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.codes: list[int] = []
+
+    def close(self, code: int, reason: str) -> None:
+        self.codes.append(code)
+
+
+async def test_after_a_restore_all_come_anew_and_nothing_is_known_of_before(
+    gateway: Gateway, someone: Someone
+) -> None:
+    async def comes() -> Closing:
+        wire = Closing()
+        session = gateway._accept(cast("Connection", wire))
+        session.received(encode(Hello(1, [1], new_id())))
+        await until(lambda: any(isinstance(push, Ready) for push in wire.got))
+        return wire
+
+    someone.rooms = [head(50)]
+    before = [await comes() for _ in range(3)]
+    gateway.adopt("another")
+    assert len(gateway) == 0
+    someone.rooms = [head(5)]
+    after = await comes()
+    for wire in before:
+        assert (wire.codes, type(wire.got[-1])) == ([CloseCode.RESTART], ServerClosing)
+    (welcome,) = (push for push in after.got if isinstance(push, Welcome))
+    assert welcome.history_epoch == "another"
+    # The room was at 50: were that remembered, this would be taken for a repeat.
+    await gateway.deliver([RoomDelivery(HUB_ROOM, [message(6)])])
+    await until(lambda: isinstance(after.got[-1], MessageNew))
+    assert not any(isinstance(wire.got[-1], MessageNew) for wire in before)

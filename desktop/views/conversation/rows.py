@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -50,7 +51,7 @@ class Rows:
 
     def __init__(self) -> None:
         self._fonts = Fonts.make()
-        self._made: dict[str, Row] = {}
+        self._made: OrderedDict[str, Row] = OrderedDict()
 
     @property
     def fonts(self) -> Fonts:
@@ -84,11 +85,14 @@ class Rows:
             and made.width == width
             and made.new is new
         ):
+            # Those of the window are asked for in turn: they outlast what left it.
+            self._made.move_to_end(item.key)
             return made
         row = self._make(item, before, width, room(width), new=new, known=made)
         self._made[item.key] = row
+        self._made.move_to_end(item.key)
         if len(self._made) > _KEPT:
-            del self._made[next(iter(self._made))]
+            self._made.popitem(last=False)
         return row
 
     def _make(

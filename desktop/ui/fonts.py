@@ -32,6 +32,8 @@ def load(app: QApplication) -> None:
 def dress(app: QApplication, scale: float) -> None:
     """Text is ``scale`` times as large from now on; 1 to ``LARGEST``."""
     app.setProperty(_PROPERTY, min(max(scale, 1.0), LARGEST))
+    # Layouts ask for hundreds of them a frame.
+    px.cache_clear()
     font = QFont(FAMILY)
     font.setPixelSize(px(BODY_PX))
     app.setFont(font)
@@ -51,6 +53,7 @@ def scale() -> float:
     return found if isinstance(found, float) else 1.0
 
 
+@lru_cache(maxsize=256)
 def px(pixels: int) -> int:
     """What is this large in the design, as large as the text is now."""
     return round(pixels * scale())

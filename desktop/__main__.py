@@ -12,9 +12,10 @@ from pathlib import Path
 os.environ.setdefault("QT_API", "pyside6")
 
 from PySide6.QtCore import QStandardPaths
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMessageBox
 
-from desktop.instance import Instance
+from desktop.instance import FolderError, Instance, not_usable
+from desktop.ui.i18n import tr
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,16 +26,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder = options.data or Path(
         QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppDataLocation)
     )
-    instance = Instance(folder)
-    if not instance.first():
-        return 0 if instance.raise_first() else 1
+    try:
+        instance = Instance(folder)
+        if not instance.first():
+            if instance.raise_first():
+                return 0
+            return refuse(
+                app, tr("Parley is open already, but does not answer. End it, then start it again.")
+            )
+    except FolderError as problem:
+        return refuse(app, str(problem))
     import qasync
 
     from desktop.bootstrap import Desktop, run_until
 
+    try:
+        desktop = Desktop(folder, bind=options.bind, port=options.port)
+    except OSError:  # a folder that can be written, with settings in it that can't be read
+        return refuse(app, not_usable(folder))
     loop = qasync.QEventLoop(app)
     asyncio.set_event_loop(loop)
-    desktop = Desktop(folder, bind=options.bind, port=options.port)
     window = desktop.show()
     instance.raise_wanted.connect(window.come_to_front)
     ended: asyncio.Future[None] = loop.create_future()
@@ -49,6 +60,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         loop.run_until_complete(run_until(lambda: ended, desktop))
     instance.close()
     return 0
+
+
+def refuse(app: QApplication, text: str) -> int:
+    """Say why the program does not start, to the terminal and in a box for who has none; the exit code."""
+    print(f"parley: {text}", file=sys.stderr)
+    box = QMessageBox(QMessageBox.Icon.Critical, "Parley", text)
+    box.finished.connect(app.quit)
+    box.open()
+    app.exec()
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -75,6 +75,11 @@ async def _within(
         async with asyncio.timeout(timeout_s):
             await asyncio.wrap_future(future)
     except EmbeddedError as problem:
-        raise HostProblem(str(problem)) from problem
+        raise HostProblem(_sentence(str(problem))) from problem
     except TimeoutError:
         raise HostProblem(late) from None
+
+
+def _sentence(text: str) -> str:
+    """As the server says it on a command line, made to stand between others."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"

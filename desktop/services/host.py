@@ -131,6 +131,8 @@ class HostService(QObject):
             if kept is None:
                 raise ServiceError(tr("This computer does not host yet."))
             if self._server is None:
+                # A new try: what the last one met may be gone.
+                self._set(HostState(running=False, name=kept.name))
                 server = await self._run(kept)
                 self._keep(kept.name, server)
                 found = self._found(kept.name, server)

@@ -50,9 +50,8 @@ class MainWindow(QMainWindow):
         row.addWidget(self._stack, 1)
         self.setCentralWidget(centre)
         self._overlay = Overlay(self)
-        self._overlay.closed.connect(self._say_held)
-        self._held = ""
         self._toast = Toast(self)
+        self._overlay.closed.connect(self._toast.go_on)
         self.rail.hide()
         self.rail.chosen.connect(self.show_account)
         self.rail.add_wanted.connect(self.add_account)
@@ -120,6 +119,7 @@ class MainWindow(QMainWindow):
 
     def show_panel(self, panel: Panel, focus: QWidget | None = None) -> None:
         """Over the window, in place of a panel that is open."""
+        self._toast.hold()
         self._overlay.open(panel, focus)
 
     def close_panel(self) -> None:
@@ -127,16 +127,8 @@ class MainWindow(QMainWindow):
         self._overlay.close_panel()
 
     def say(self, text: str) -> None:
-        """A line that goes away by itself; it waits for a panel to close, over which it would lie."""
-        if self.panel is None:
-            self._toast.say(text)
-        else:
-            self._held = text
-
-    def _say_held(self) -> None:
-        held, self._held = self._held, ""
-        if held:
-            self._toast.say(held)
+        """A line that goes away by itself, one after the other; they wait for a panel to close."""
+        self._toast.say(text)
 
     def add_account(self) -> None:
         """The start screen, with a way back."""

@@ -148,9 +148,35 @@ def test_a_damaged_database_is_said_at_the_next_start_and_kept(tmp_path: Path, d
         again.show()
         await again.run()
         assert any("damaged" in notice for notice in notices), notices
+        assert "damaged" in open_chat(again).bar.text
+        assert open_chat(again).bar.isVisible()
         assert open_chat(again).account.link.link is not Link.ONLINE
         assert file.read_bytes().startswith(b"this is no database")
         await again.close()
+
+    drive(story)
+
+
+def test_a_port_in_use_at_the_next_start_is_said_until_it_is_free(tmp_path: Path, drive: Drive) -> None:
+    async def story() -> None:
+        first = await host(tmp_path)
+        port = int(first.host.state.addresses[0].rsplit(":", 1)[1])
+        await first.close()
+        with socket.create_server(("127.0.0.1", port)):
+            mira = Desktop(tmp_path, bind="127.0.0.1", port=port)
+            window = mira.show()
+            window.resize(MIN_WIDTH, MIN_HEIGHT)
+            await mira.run()
+            page = open_chat(mira)
+            page.open(page.account.rooms[0].room_id)
+            await until(page.bar.isVisible)
+            assert str(port) in page.bar.text
+            assert page.pane.status == "Offline"
+            assert misfits(window) == []
+        page.bar.retry.click()
+        await until(lambda: page.account.link.link is Link.ONLINE, timeout_s=PATIENCE_S)
+        assert not page.bar.isVisible()
+        await mira.close()
 
     drive(story)
 

@@ -11,7 +11,16 @@ from PySide6.QtCore import QObject, Signal
 from common.protocol.types import RoomKind
 from desktop.net.tasks import TaskOwner
 from desktop.services.api import Account, Accounts, Host
-from desktop.services.state import AccountItem, HostState, Link, LinkState, MemberItem, Person, RoomItem
+from desktop.services.state import (
+    AccountItem,
+    HostState,
+    Link,
+    LinkState,
+    MemberItem,
+    Person,
+    RoomItem,
+    ServiceError,
+)
 from desktop.views.context import Context, Shell
 from tests.support.fake_timeline import DARIO, ME, FakeTimeline
 
@@ -46,6 +55,7 @@ class FakeAccount(QObject):
         self.rooms = list(rooms)
         self.everybody = [ME, DARIO]
         self.opened: list[str] = []
+        self.tried = 0
         self.timelines: dict[str, FakeTimeline] = {}
         self.texts: dict[str, str] = {}
         self.in_room: list[MemberItem] = []
@@ -86,6 +96,9 @@ class FakeAccount(QObject):
         self.link = link
         self.link_changed.emit()
 
+    def try_now(self) -> None:
+        self.tried += 1
+
     async def people(self, query: str = "") -> Sequence[Person]:
         del query
         return self.everybody
@@ -108,6 +121,14 @@ class FakeHost(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.state = HostState(running=False)
+        self.refusal = ""
+        self.started = 0
+
+    async def start(self) -> None:
+        self.started += 1
+        if self.refusal:
+            raise ServiceError(self.refusal)
+        self.set_state(HostState(running=True))
 
     def set_state(self, state: HostState) -> None:
         """Somebody connected, it stopped."""
@@ -121,6 +142,10 @@ class FakeShell:
     def __init__(self) -> None:
         self.opened: list[tuple[object, str]] = []
         self.adding = 0
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
 
     def open_room(self, account: object, room_id: str) -> None:
         self.opened.append((account, room_id))
@@ -139,10 +164,14 @@ class AtOnce:
         name: str = "",
         handle: Callable[[BaseException], bool] | None = None,
     ) -> None:
-        del name, handle
+        del name
         try:
             coroutine.send(None)
         except StopIteration:
+            return
+        except Exception as problem:
+            if handle is None or not handle(problem):
+                raise
             return
         raise AssertionError("it waits for something")
 

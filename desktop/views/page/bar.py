@@ -1,4 +1,4 @@
-"""The thin bar above a conversation while the server can't be reached."""
+"""The thin bar above a conversation while the server can't be reached, or does not run on this computer."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from desktop.services.api import Account
 from desktop.services.state import Link, LinkState
 from desktop.ui.fonts import px
 from desktop.ui.i18n import tr
+from desktop.views.context import Context
 from desktop.views.forms import button
 from desktop.views.kit import IconLabel, plain_label
+from desktop.views.page.standing import standing
 
 _TICK_MS: Final = 500
 _SHORT_BELOW: Final = 480
@@ -45,13 +47,13 @@ def bar_text(state: LinkState, now: float, *, short: bool = False) -> str:
 class OfflineBar(QWidget):
     """Shows itself while offline, with a countdown and "Try now"."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, context: Context, account: Account) -> None:
         super().__init__()
         self.setObjectName("bar")
-        self._account = account
+        self._context, self._account = context, account
         self._text = plain_label("", kind="barText", wrap=True)
         self.retry = button(tr("Try now"), "link")
-        self.retry.clicked.connect(account.try_now)
+        self.retry.clicked.connect(self._try)
         row = QHBoxLayout(self)
         row.setContentsMargins(20, 6, 20, 6)
         row.setSpacing(8)
@@ -62,6 +64,7 @@ class OfflineBar(QWidget):
         self._timer.setInterval(_TICK_MS)
         self._timer.timeout.connect(self._show)
         account.link_changed.connect(self._show)
+        context.host.changed.connect(self._show)
         self._show()
 
     @property
@@ -73,16 +76,28 @@ class OfflineBar(QWidget):
         super().resizeEvent(event)
         self._show()
 
+    @property
+    def _host_stands(self) -> bool:
+        """The server on this computer is what is missing."""
+        return self._account.info.hosted_here and not self._context.host.state.running
+
+    def _try(self) -> None:
+        if self._host_stands:
+            self._context.attempt(self._context.host.start(), self, self._context.shell.say)
+        else:
+            self._account.try_now()
+
     def _show(self) -> None:
-        state = self._account.link
+        state = standing(self._account, self._context.host.state)
         offline = state.link is Link.WAITING
         if offline:
-            short = self.width() < px(_SHORT_BELOW)
+            # What is wrong on this computer only its person can mend: it is said in any width.
+            short = self.width() < px(_SHORT_BELOW) and not self._host_stands
             self._text.setText(bar_text(state, time.monotonic(), short=short))
             self._text.setToolTip(state.reason if short else "")
         # Its own clock runs only while there is something to count.
-        if offline and not self._timer.isActive():
-            self._timer.start()
-        elif not offline:
+        if state.retry_at is None or not offline:
             self._timer.stop()
+        elif not self._timer.isActive():
+            self._timer.start()
         self.setVisible(offline)

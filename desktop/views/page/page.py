@@ -64,7 +64,7 @@ class AccountPage(QWidget):
         self._column = QVBoxLayout(self._main)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(0)
-        self.bar = OfflineBar(account)
+        self.bar = OfflineBar(context, account)
         self.stop = StopScreen(context, account)
         self._empty = plain_label(tr("Choose a room to read and write."), kind="muted")
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)

@@ -15,6 +15,7 @@ from desktop.ui.i18n import tr
 from desktop.views.context import Context
 from desktop.views.kit import Avatar, Elided, IconButton, IconLabel, plain_label
 from desktop.views.page.roomlist import RoomDelegate, RoomList
+from desktop.views.page.standing import standing
 
 _AVATAR: Final = 32
 
@@ -72,6 +73,7 @@ class RoomPane(QWidget):
         account.changed.connect(self._show_info)
         account.link_changed.connect(self._show_link)
         context.host.changed.connect(self._show_host)
+        context.host.changed.connect(self._show_link)
         self._show_info()
         self._show_link()
 
@@ -166,7 +168,7 @@ class RoomPane(QWidget):
         self._join.setVisible(self._account.info.hosted_here and alone)
 
     def _show_link(self) -> None:
-        state = self._account.link
+        state = standing(self._account, self._context.host.state)
         self._status.setText(link_words(state))
         online = state.link in {Link.ONLINE, Link.CONNECTING}
         self._wifi.show_icon("wifi" if online else "wifi-off", "muted" if online else "danger")

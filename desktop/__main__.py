@@ -65,10 +65,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def refuse(app: QApplication, text: str) -> int:
     """Say why the program does not start, to the terminal and in a box for who has none; the exit code."""
     print(f"parley: {text}", file=sys.stderr)
+    import qasync
+
     box = QMessageBox(QMessageBox.Icon.Critical, "Parley", text)
-    box.finished.connect(app.quit)
-    box.open()
-    app.exec()
+    with qasync.QEventLoop(app) as loop:
+        read = asyncio.Event()
+        box.finished.connect(read.set)
+        box.open()
+        loop.run_until_complete(read.wait())
     return 1
 
 

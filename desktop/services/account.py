@@ -26,6 +26,7 @@ from desktop.services.calls import Calls
 from desktop.services.coalesce import Coalescer
 from desktop.services.core import Core
 from desktop.services.people import People
+from desktop.services.rescue import Rescue
 from desktop.services.roomlist import RoomList
 from desktop.services.rooms import member_items, rooms_showing
 from desktop.services.state import (
@@ -82,6 +83,14 @@ class AccountService(AccountCalls):
         self.core.attach(link=link, people=people, source=self.calls)
         self.core.fill(parts.loaded, parts.drafts)
         self._list = RoomList(self.core, parts.loaded.drafts)
+        self._said: list[str] = []
+        self._rescue = Rescue(
+            self.core,
+            self._list.texts,
+            open_notes=lambda: self.open_direct(self.record.user_id),
+            tell=self._said.append,
+            changed=self.room_touched,
+        )
 
     def start(self) -> None:
         """Connect, and stay so; again: try now."""
@@ -156,6 +165,11 @@ class AccountService(AccountCalls):
     def draft(self, room_id: str) -> str:
         return self._list.texts.get(room_id, "")
 
+    @property
+    def unsent_texts(self) -> int:
+        """Composers that are not empty, those of rooms that are gone too."""
+        return self._list.unsent()
+
     def set_draft(self, room_id: str, text: str) -> None:
         room = self.core.rooms.get(room_id)
         if room is not None and self.draft(room_id) != text:
@@ -199,6 +213,7 @@ class AccountService(AccountCalls):
 
     def rooms_touched(self) -> None:
         self._reset = True
+        self._rescue.look()
         self._coalescer.poke()
 
     def marks_touched(self, room_id: str) -> None:
@@ -209,6 +224,7 @@ class AccountService(AccountCalls):
         timeline = self._timelines.get(room_id)
         if timeline is not None:
             timeline.refresh_drafts()
+        self._rescue.look()
         self.room_touched(room_id)
         self.link_changed.emit()
 
@@ -226,6 +242,7 @@ class AccountService(AccountCalls):
     def room_gone(self, room_id: str) -> None:
         if (timeline := self._timelines.pop(room_id, None)) is not None:
             self.tasks.spawn(timeline.close(), name="timeline")
+        self._rescue.gone(room_id, self._list.title(room_id))
         self.rooms_touched()
 
     def history_renewed(self) -> None:
@@ -267,6 +284,10 @@ class AccountService(AccountCalls):
         if self._info_dirty or unread != sum(item.unread for item in self.rooms):
             self._info_dirty = False
             self.changed.emit()
+        # After what views say of their own: a line replaces the one before.
+        said, self._said[:] = list(self._said), []
+        for words in said:
+            self.trouble(words)
 
     async def _fetch_users(self, ids: list[str]) -> Any:  # noqa: ANN401 - as People wants it
         users = await self.calls.fetch_users(ids)

@@ -146,8 +146,7 @@ class AccountsService(QObject):
 
     def waiting(self, account: Account) -> int:
         mine = self._mine(account)
-        drafts = sum(1 for room_id in mine.core.rooms if mine.draft(room_id))
-        return len(mine.core.outbox) + drafts
+        return len(mine.core.outbox) + mine.unsent_texts
 
     async def _adopt(self, server: ServerFound, tokens: rest.Tokens) -> AccountService:
         for account in self._accounts:

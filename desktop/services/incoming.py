@@ -25,6 +25,8 @@ class Incoming:
     def __init__(self, core: Core) -> None:
         self._core = core
         self.epoch = ""
+        self.ready = False
+        """Which rooms there are is known, and stays so while the connection lasts."""
         self._account_seq = 0
         self._heads: dict[str, Head] = {}
         self._renewed = False
@@ -55,6 +57,7 @@ class Incoming:
     def offline(self) -> None:
         """Heads that came half are no heads."""
         self._heads.clear()
+        self.ready = False
 
     def take_room(self, head: Head) -> None:
         """A room that this account has just made or opened over REST."""
@@ -127,6 +130,7 @@ class Incoming:
         for room in newest_first:
             self._check(room)
         self._heads.clear()
+        self.ready = True
         self._core.save()
         self._core.observer.rooms_touched()
         self._core.sender.pump()

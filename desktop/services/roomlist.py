@@ -37,6 +37,14 @@ class RoomList:
             )
         return room.item
 
+    def title(self, room_id: str) -> str:
+        """Of a room as it was shown last; empty where it never was."""
+        return next((item.title for item in self._items if item.room_id == room_id), "")
+
+    def unsent(self) -> int:
+        """How many texts there are."""
+        return sum(1 for text in self.texts.values() if text)
+
     def rebuild(self) -> bool:
         """Take in what changed; whether the order did."""
         before = [item.room_id for item in self._items]

@@ -195,11 +195,16 @@ def member_items(room: Room, *, people: People) -> list[MemberItem]:
     return sorted(found, key=lambda one: (_RANK[one.role], one.person.name.casefold(), one.person.user_id))
 
 
+def is_notes(head: Head, me: str) -> bool:
+    """Whether it is the room with oneself."""
+    return head.kind is RoomKind.DIRECT and (head.peer is None or head.peer.id == me)
+
+
 def room_item(room: Room, *, people: People, me: str, waiting: Draft | None) -> RoomItem:
     """The row of the list. ``waiting``: the newest message of the outbox, which is the newest of all."""
     head = room.head
     peer = None if head.peer is None else people.person(head.peer.id)
-    notes = head.kind is RoomKind.DIRECT and (head.peer is None or head.peer.id == me)
+    notes = is_notes(head, me)
     title = head.title
     if head.kind is RoomKind.DIRECT:
         title = tr("Notes to self") if notes or peer is None else peer.name

@@ -135,6 +135,15 @@ class Outbox:
         """Of one room, oldest first."""
         return [entry.draft for entry in self._rooms.get(room_id, {}).values()]
 
+    def rooms(self) -> set[str]:
+        """Those with messages in it."""
+        return set(self._rooms)
+
+    def at_rest(self, room_id: str) -> list[Draft]:
+        """Those of a room that failed or wait: neither on their way nor acknowledged."""
+        entries = self._rooms.get(room_id, {}).values()
+        return [entry.draft for entry in entries if not entry.sent and entry.acked_seq is None]
+
     def waiting(self) -> int:
         """Messages that are neither acknowledged nor failed."""
         entries = (entry for room in self._rooms.values() for entry in room.values())

@@ -80,7 +80,11 @@ class ConversationView(QWidget):
         self.show_room(room)
 
     def show_room(self, room: RoomItem) -> None:
-        """Title, members or who is writing may have changed."""
+        """Title, members or who is writing may have changed; and what is to be sent, not by typing."""
+        draft = self._account.draft(room.room_id)
+        if self._editing is None and self.composer.toPlainText() != draft:
+            self.composer.setPlainText(draft)
+            self.composer.moveCursor(self.composer.textCursor().MoveOperation.End)
         self.header.show_room(room)
         self.setAccessibleName(tr("Conversation: {title}").format(title=room.title))
         self._typing.set_text(typing_words(room))

@@ -249,11 +249,13 @@ class AccountPage(QWidget):
     def _rooms_reset(self) -> None:
         if self._conversation is None:
             return
-        if self.account.room(self._conversation.room_id) is None:
+        room = self.account.room(self._conversation.room_id)
+        if room is None:
             self.leave_room()
             self._context.shell.say(tr("You are no longer in that room."))
         else:
             self.pane.choose(self._conversation.room_id)
+            self._conversation.show_room(room)
 
     def _drop(self) -> None:
         self._details_over = False

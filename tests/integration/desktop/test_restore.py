@@ -28,6 +28,7 @@ async def test_the_cache_is_dropped_and_the_outbox_kept(place: Place, tmp_path: 
     await place.stop()
     await until(lambda: ada.link.link is Link.WAITING)
     hers.send("not sent yet")
+    ada.set_draft(room, "unfinished")
     await restore(server, tmp_path / "kept", replace=True)
     await place.start()
     expected = ["before the backup", "not sent yet"]
@@ -35,6 +36,7 @@ async def test_the_cache_is_dropped_and_the_outbox_kept(place: Place, tmp_path: 
         account.try_now()
         await until(lambda timeline=timeline: [m.body for m in messages(timeline)] == expected)  # type: ignore[misc]  # a default binds the loop variable
         assert account.core.incoming.epoch != epoch
+    assert ada.draft(room) == ada.rooms[0].draft == "unfinished"
     await until(lambda: messages(hers)[-1].seq and not ada.link.waiting)
     # A room that was never open either: what the file keeps of it.
     await place.desks[1].close()

@@ -117,3 +117,17 @@ def test_words_are_looked_for_only_where_a_screen_reader_listens(
     account.timelines["a"].add(message(3, "the news"))
     assert asked == (["the news"] if listening else [])
     assert said == (["Dario Lang: the news"] if listening else [])
+
+
+def test_a_text_that_was_put_here_meanwhile_is_in_the_composer(qtbot: QtBot, account: FakeAccount) -> None:
+    view = view_of(qtbot, account)
+    view.composer.setPlainText("typed")
+    account.set_draft("a", "typed\n\nfrom a room that is gone")
+    view.show_room(account.rooms[0])
+    assert view.composer.toPlainText() == "typed\n\nfrom a room that is gone"
+    view._edit(message(2, "said", own=True))
+    account.set_draft("a", "more")
+    view.show_room(account.rooms[0])
+    assert view.composer.toPlainText() == "said"
+    view.composer.cancel_wanted.emit()
+    assert view.composer.toPlainText() == "more"

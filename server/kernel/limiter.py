@@ -14,8 +14,8 @@ class RateLimiter(Protocol):
         """
         ...
 
-    async def peek(self, key: str, *, limit: int, window_ms: int) -> int:
-        """As ``hit`` but without counting: 0, or the milliseconds to wait."""
+    async def take_back(self, key: str) -> None:
+        """The latest event that was counted is none after all. Nothing counted is fine."""
         ...
 
     async def reset(self, key: str) -> None:

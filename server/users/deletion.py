@@ -13,7 +13,7 @@ from server.kernel.database import Tx
 from server.kernel.identity import Identity
 from server.users import code_rows, repository
 from server.users.means import Means
-from server.users.passwords import OwnPassword
+from server.users.passwords import OwnPassword, must_be_still
 from server.users.ports import PasswordHasher, Residence
 from server.users.profiles import picture_key, tell
 from server.users.refusals import UsersError, check_admin
@@ -39,8 +39,12 @@ class DeletionService:
         Raises:
             UsersError: ``wrong_credentials``, ``rate_limited``.
         """
-        await self._own_password.check(identity.user_id, request.password)
-        await self._finish(await self._database.write(self._delete, identity.user_id))
+        known_hash = await self._own_password.check(identity.user_id, request.password)
+        await self._finish(await self._database.write(self._delete_own, identity.user_id, known_hash))
+
+    async def _delete_own(self, tx: Tx, user_id: str, known_hash: str) -> User:
+        await must_be_still(tx, user_id, known_hash)
+        return await self._delete(tx, user_id)
 
     async def delete_other(self, identity: Identity, user_id: str) -> None:
         """Of somebody who is gone.

@@ -54,13 +54,12 @@ async def check_admin(tx: Tx, identity: Identity) -> None:
         raise UsersError(Code.FORBIDDEN, "only an admin of the server can do this")
 
 
-async def limit(limiter: RateLimiter, key: str, most: int, window_ms: int, *, count: bool = True) -> None:
-    """Count a try, or only look.
+async def limit(limiter: RateLimiter, key: str, most: int, window_ms: int) -> None:
+    """Count a try.
 
     Raises:
         UsersError: ``rate_limited`` with the time to wait.
     """
-    ask = limiter.hit if count else limiter.peek
-    wait_ms = await ask(key, limit=most, window_ms=window_ms)
+    wait_ms = await limiter.hit(key, limit=most, window_ms=window_ms)
     if wait_ms:
         raise UsersError(Code.RATE_LIMITED, "too many tries", retry_after_ms=wait_ms)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from common.errors import Code
+from common.errors import Code, ParleyError
 from common.ids import is_id
 from common.limits import SYNC_MAX_EVENTS
 from common.protocol import rest
@@ -17,14 +18,16 @@ from server.kernel.identity import Identity
 from server.users import accounts, code_rows, names, repository
 from server.users.event import SessionsRevoked
 from server.users.means import Means
-from server.users.model import AccountRecord
-from server.users.passwords import OwnPassword
+from server.users.model import AccountRecord, DeviceRecord
+from server.users.passwords import OwnPassword, must_be_still, still
 from server.users.ports import Admission, PasswordHasher, Residence
 from server.users.refusals import UsersError, check_password, check_text, limit
 from server.users.sessions import Sessions, hash_token, revoke
 
 _HOUR_MS: Final = 3_600_000
 PEOPLE_PAGE: Final = 100
+_CHANGES: Final = 3
+"""A password that is changed while it is checked is checked again: another login may have rehashed it."""
 
 
 class UsersService:
@@ -143,23 +146,47 @@ class UsersService:
         username_key = names.key(request.username)
         keys = (f"login:{username_key}:{address}", f"login:{address}")
         failures, window = self._limits.login_failures, self._limits.login_window_ms
-        # Counted before the slow hash, or tries sent side by side would all be let through.
-        await limit(self._limiter, keys[1], failures * 10, window, count=False)
-        await limit(self._limiter, keys[0], failures, window)
-        account = await self._database.read(repository.account_by_username, username_key)
-        known_hash = None if account is None else account.password_hash
-        good = await self._hasher.verify(known_hash, request.password)
-        if account is None or not good:
-            await self._limiter.hit(keys[1], limit=failures * 10, window_ms=window)
-            raise UsersError(Code.WRONG_CREDENTIALS, "the user name or the password is wrong")
-        await self._limiter.reset(keys[0])
-        if self._hasher.outdated(account.password_hash):
-            await self._database.write(
-                repository.change_password, account.user.id, await self._hasher.hash(request.password)
-            )
-        refresh_token, device = self._sessions.new_device(account.user.id, request.device_name)
-        await self._database.write(repository.add_device, device)
-        return self._sessions.signed_in(account.user, device.id, refresh_token)
+        # Both counted before the slow hash, or tries sent side by side would all be let through.
+        await limit(self._limiter, keys[1], failures * 10, window)
+        try:
+            await limit(self._limiter, keys[0], failures, window)
+        except UsersError:
+            # Who is locked out of one name is not on the way to be locked out of all.
+            await self._limiter.take_back(keys[1])
+            raise
+        tokens = await self._signed_in(username_key, request)
+        # Signed in by now: a count that can't be taken back is only stricter.
+        with contextlib.suppress(ParleyError):
+            await self._limiter.reset(keys[0])
+            await self._limiter.take_back(keys[1])
+        return tokens
+
+    async def _signed_in(self, username_key: str, request: rest.Login) -> rest.Tokens:
+        for _ in range(_CHANGES):
+            account = await self._database.read(repository.account_by_username, username_key)
+            known_hash = None if account is None else account.password_hash
+            good = await self._hasher.verify(known_hash, request.password)
+            if account is None or not good:
+                break
+            outdated = self._hasher.outdated(account.password_hash)
+            rehashed = await self._hasher.hash(request.password) if outdated else None
+            refresh_token, device = self._sessions.new_device(account.user.id, request.device_name)
+            user = await self._database.write(self._let_in, account, device, rehashed)
+            if user is not None:
+                return self._sessions.signed_in(user, device.id, refresh_token)
+        raise UsersError(Code.WRONG_CREDENTIALS, "the user name or the password is wrong")
+
+    async def _let_in(
+        self, tx: Tx, checked: AccountRecord, device: DeviceRecord, rehashed: str | None
+    ) -> User | None:
+        """None where the password was changed while it was checked."""
+        account = await still(tx, checked.user.id, checked.password_hash)
+        if account is None:
+            return None
+        if rehashed is not None:
+            await repository.change_password(tx, account.user.id, rehashed)
+        await repository.add_device(tx, device)
+        return account.user
 
     async def refresh(self, refresh_token: str) -> rest.Tokens:
         """New tokens for a device; see ``protocol.md`` for what showing an older one means."""
@@ -222,13 +249,14 @@ class UsersService:
 
     async def change_password(self, identity: Identity, request: rest.PasswordChange) -> None:
         """Every other device is signed out."""
-        await self._own_password.check(identity.user_id, request.current)
+        known_hash = await self._own_password.check(identity.user_id, request.current)
         check_password(request.new)
         password_hash = await self._hasher.hash(request.new)
-        await self._database.write(self._change_password, identity, password_hash)
+        await self._database.write(self._change_password, identity, known_hash, password_hash)
         self._kick()
 
-    async def _change_password(self, tx: Tx, identity: Identity, password_hash: str) -> None:
+    async def _change_password(self, tx: Tx, identity: Identity, known_hash: str, password_hash: str) -> None:
+        await must_be_still(tx, identity.user_id, known_hash)
         await repository.change_password(tx, identity.user_id, password_hash)
         await code_rows.remove_reset_code(tx, identity.user_id)
         devices = await repository.devices_of(tx, identity.user_id)

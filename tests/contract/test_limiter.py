@@ -63,13 +63,15 @@ async def test_keys_do_not_touch_each_other(limiter: RateLimiter) -> None:
     assert await limiter.hit("b", limit=1, window_ms=1_000) == 0
 
 
-async def test_peek_does_not_count(limiter: RateLimiter) -> None:
-    for _ in range(5):
-        assert await limiter.peek("k", limit=1, window_ms=1_000) == 0
-    assert await limiter.hit("k", limit=1, window_ms=1_000) == 0
-    wait_ms = await limiter.peek("k", limit=1, window_ms=1_000)
-    assert wait_ms > 0
-    assert await limiter.peek("k", limit=1, window_ms=1_000) == wait_ms
+async def test_what_is_taken_back_was_not_counted(limiter: RateLimiter, clock: ManualClock) -> None:
+    await limiter.take_back("never seen")
+    for _ in range(9):
+        assert await limiter.hit("k", limit=2, window_ms=1_000) == 0
+        clock.advance(ms=1)
+        await limiter.take_back("k")
+    assert [await limiter.hit("k", limit=2, window_ms=1_000) > 0 for _ in range(3)] == [False, False, True]
+    await limiter.take_back("k")
+    assert [await limiter.hit("k", limit=2, window_ms=1_000) > 0 for _ in range(2)] == [False, True]
 
 
 async def test_reset_forgets(limiter: RateLimiter) -> None:
@@ -82,7 +84,6 @@ async def test_reset_forgets(limiter: RateLimiter) -> None:
 async def test_a_limit_of_zero_is_none(limiter: RateLimiter) -> None:
     for _ in range(100):
         assert await limiter.hit("k", limit=0, window_ms=1_000) == 0
-    assert await limiter.peek("k", limit=0, window_ms=1_000) == 0
 
 
 async def test_the_wall_clock_decides_nothing(limiter: RateLimiter, clock: ManualClock) -> None:

@@ -21,7 +21,7 @@ class MemoryLimiter:
 
     async def hit(self, key: str, *, limit: int, window_ms: int) -> int:
         """Count unless over the limit; 0, or the milliseconds to wait."""
-        wait = await self.peek(key, limit=limit, window_ms=window_ms)
+        wait = self._wait(key, limit, window_ms)
         if wait == 0 and limit > 0:
             self._events.setdefault(key, deque()).append(self._now())
             self._events.move_to_end(key)
@@ -29,8 +29,7 @@ class MemoryLimiter:
                 self._events.popitem(last=False)
         return wait
 
-    async def peek(self, key: str, *, limit: int, window_ms: int) -> int:
-        """0, or the milliseconds to wait."""
+    def _wait(self, key: str, limit: int, window_ms: int) -> int:
         events = self._events.get(key)
         if limit <= 0 or events is None:
             return 0
@@ -40,6 +39,12 @@ class MemoryLimiter:
         if len(events) < limit:
             return 0
         return max(1, math.ceil(events[-limit] + window_ms - now))
+
+    async def take_back(self, key: str) -> None:
+        """The latest counts no more."""
+        events = self._events.get(key)
+        if events:
+            events.pop()
 
     async def reset(self, key: str) -> None:
         """Forget the key."""

@@ -13,11 +13,11 @@ _PREFIX: Final = "parley:limit:"
 # One key a call, so that it works on a cluster. Times are Redis's own, unless a test brings a clock.
 _SCRIPT: Final = """
 local now
-if ARGV[4] == '' then
+if ARGV[3] == '' then
   local t = redis.call('TIME')
   now = t[1] * 1000000 + t[2]
 else
-  now = tonumber(ARGV[4])
+  now = tonumber(ARGV[3])
 end
 local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2]) * 1000
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - window)
@@ -26,12 +26,10 @@ if there >= limit then
   local first = redis.call('ZRANGE', KEYS[1], there - limit, there - limit, 'WITHSCORES')
   return math.max(1, math.ceil((tonumber(first[2]) + window - now) / 1000))
 end
-if ARGV[3] == '1' then
-  local number = redis.call('INCR', KEYS[1] .. ':n')
-  redis.call('PEXPIRE', KEYS[1] .. ':n', window / 1000 + 1000)
-  redis.call('ZADD', KEYS[1], now, number)
-  redis.call('PEXPIRE', KEYS[1], window / 1000 + 1000)
-end
+local number = redis.call('INCR', KEYS[1] .. ':n')
+redis.call('PEXPIRE', KEYS[1] .. ':n', window / 1000 + 1000)
+redis.call('ZADD', KEYS[1], now, number)
+redis.call('PEXPIRE', KEYS[1], window / 1000 + 1000)
 return 0
 """
 
@@ -46,24 +44,22 @@ class RedisLimiter:
 
     async def hit(self, key: str, *, limit: int, window_ms: int) -> int:
         """Count unless over the limit; 0, or the milliseconds to wait."""
-        return await self._look(key, limit, window_ms, count=True)
+        if limit <= 0:
+            return 0
+        now = "" if self._clock is None else str(round(self._clock.monotonic() * 1_000_000))
+        async with in_words():
+            wait = await self._script(keys=[_name(key)], args=[limit, window_ms, now])
+        return int(wait)
 
-    async def peek(self, key: str, *, limit: int, window_ms: int) -> int:
-        """0, or the milliseconds to wait."""
-        return await self._look(key, limit, window_ms, count=False)
+    async def take_back(self, key: str) -> None:
+        """The latest counts no more."""
+        async with in_words():
+            await self._client.zpopmax(_name(key))
 
     async def reset(self, key: str) -> None:
         """Forget the key."""
         async with in_words():
             await self._client.delete(_name(key))
-
-    async def _look(self, key: str, limit: int, window_ms: int, *, count: bool) -> int:
-        if limit <= 0:
-            return 0
-        now = "" if self._clock is None else str(round(self._clock.monotonic() * 1_000_000))
-        async with in_words():
-            wait = await self._script(keys=[_name(key)], args=[limit, window_ms, int(count), now])
-        return int(wait)
 
 
 def _name(key: str) -> str:

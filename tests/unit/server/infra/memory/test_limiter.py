@@ -9,7 +9,7 @@ async def test_memory_is_bounded_and_the_quietest_key_is_forgotten_first() -> No
     for key in ("a", "b", "c", "a", "d"):
         await limiter.hit(key, limit=2, window_ms=1_000)
     # "b" was quiet longest and made room for "d"; "a" is still at its limit.
-    assert await limiter.peek("a", limit=2, window_ms=1_000) > 0
-    assert await limiter.peek("b", limit=1, window_ms=1_000) == 0
-    assert await limiter.peek("c", limit=1, window_ms=1_000) > 0
-    assert await limiter.peek("d", limit=1, window_ms=1_000) > 0
+    assert await limiter.hit("a", limit=2, window_ms=1_000) > 0
+    assert await limiter.hit("c", limit=1, window_ms=1_000) > 0
+    assert await limiter.hit("d", limit=1, window_ms=1_000) > 0
+    assert await limiter.hit("b", limit=1, window_ms=1_000) == 0

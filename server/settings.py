@@ -6,6 +6,7 @@ Each is a field of ``Settings`` and nowhere else: its flag, its variable and its
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import re
 import tomllib
@@ -276,6 +277,12 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
         for name in environment
         if name.startswith(ENVIRONMENT_PREFIX) and name not in known and not name.startswith(_LIMIT_PREFIX)
     )
+
+
+def likely_variable(name: str) -> str | None:
+    """The setting that an unknown variable was probably meant to be."""
+    known = [CONFIG_VARIABLE, *(_variable(each) for each in hints() if each != _LIMITS)]
+    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.8)), None)
 
 
 def _from_file(path: Path) -> dict[str, tuple[str, Any]]:

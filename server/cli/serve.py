@@ -6,17 +6,20 @@ import asyncio
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
+import structlog
 from cyclopts import Parameter
 
 from common.ids import short_key
 from server import logs
 from server.cli.app import NO_FLAGS, ConfigFile, Flags, app, in_words, loaded_from
-from server.settings import Role, Settings, shown, unknown_variables
+from server.settings import Role, Settings, likely_variable, shown, unknown_variables
 
 if TYPE_CHECKING:
     from server.bootstrap import Server
+
+log: Final = structlog.get_logger(__name__)
 
 
 @app.command
@@ -46,11 +49,16 @@ def _run(settings: Settings) -> None:
         logs.configure(
             form=settings.log_format, level=settings.log_level, origin=lambda: _origin(settings, server)
         )
+        for name in unknown_variables(os.environ):
+            # An open server, where somebody thought to have closed it by PARLEY_REGISTRATON.
+            log.warning("setting_unknown", variable=name, meant=likely_variable(name))
         await server.start()
         try:
+            # Whoever reads that it listens may tell it to end.
+            told = _told_to_end()
             print(f"listening on {server.url}", flush=True)
             print(f"key to compare: {short_key(server.server_id)}", flush=True)
-            await _until_told()
+            await told.wait()
         finally:
             await server.stop()
 
@@ -76,7 +84,8 @@ def _fast_loop() -> Any:  # noqa: ANN401 - uvloop's class, where there is uvloop
     return uvloop.Loop
 
 
-async def _until_told() -> None:
+def _told_to_end() -> asyncio.Event:
+    """Set by SIGTERM and Ctrl+C from now on."""
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -84,4 +93,4 @@ async def _until_told() -> None:
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(told.set))
         else:
             loop.add_signal_handler(number, told.set)
-    await told.wait()
+    return told

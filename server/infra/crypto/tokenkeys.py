@@ -17,7 +17,7 @@ from joserfc.jwk import OKPKey
 from server.infra.crypto.identity import Sealer, SealError
 from server.infra.crypto.keyfiles import fresh_key_pem
 from server.kernel.clock import Clock
-from server.kernel.database import Database, Tx
+from server.kernel.database import Database, DatabaseUnavailableError, Tx
 from server.kernel.failures import OperatorError
 
 _DAY_MS: Final = 24 * 3_600_000
@@ -50,6 +50,8 @@ class TokenKeys:
         self._token_ms = token_ms
         self._keys: dict[int, _Known] = {}
         self._looked_at_ms = 0
+        self._blind = False
+        """The last look failed, or is under way."""
         self._looking = asyncio.Lock()
 
     @property
@@ -72,17 +74,37 @@ class TokenKeys:
             OperatorError: the keys are another server's.
         """
         async with self._looking:
-            now = self._clock.now_ms()
-            rows = dict(await self._database.read(_rows))
-            if self._wanted(rows, now) or self._ended(rows, now):
-                rows = dict(await self._database.write(self._tended, now))
-            self._keys = {starts: self._opened(starts, sealed) for starts, sealed in rows.items()}
-            self._looked_at_ms = now
+            await self._look()
 
     async def look_for(self, kid: str) -> None:
-        """Another process may have made it since."""
-        if kid and self.get(kid) is None and abs(self._clock.now_ms() - self._looked_at_ms) >= _LOOK_AGAIN_MS:
-            await self.look()
+        """Another process may have made it since.
+
+        Raises:
+            DatabaseUnavailableError: it can't be seen now whether one did, or could not a moment ago.
+        """
+        if not kid or self.get(kid) is not None:
+            return
+        if self._may_look or self._blind:
+            async with self._looking:
+                # Of all who waited here the first has looked for the others too.
+                if self._may_look:
+                    await self._look()
+        if self._blind:
+            raise DatabaseUnavailableError
+
+    @property
+    def _may_look(self) -> bool:
+        return abs(self._clock.now_ms() - self._looked_at_ms) >= _LOOK_AGAIN_MS
+
+    async def _look(self) -> None:
+        # Both before it is known whether it succeeds: a database that is away is not asked for each token.
+        now = self._looked_at_ms = self._clock.now_ms()
+        self._blind = True
+        rows = dict(await self._database.read(_rows))
+        if self._wanted(rows, now) or self._ended(rows, now):
+            rows = dict(await self._database.write(self._tended, now))
+        self._keys = {starts: self._opened(starts, sealed) for starts, sealed in rows.items()}
+        self._blind = False
 
     def _wanted(self, rows: dict[int, bytes], now: int) -> list[int]:
         """When the keys begin that have to be made: the first one of all, and the next one in time."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx2
+import pytest
 
 from common.ids import new_id
 from common.protocol import requests
@@ -100,6 +101,17 @@ async def test_text_is_for_people_and_holds_no_locals(tmp_path: Path) -> None:
     assert "request_failed" in text
     assert "RuntimeError: broken on purpose" in text
     assert "secret" not in text
+
+
+async def test_a_variable_that_is_no_setting_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARLEY_REGISTRATON", "invite")
+    with serving(tmp_path, "--log-format", "json"):
+        pass
+    (warned,) = (event for event in events(tmp_path) if event["event"] == "setting_unknown")
+    assert (warned["level"], warned["variable"]) == ("warning", "PARLEY_REGISTRATON")
+    assert warned["meant"] == "PARLEY_REGISTRATION"
 
 
 async def test_a_level_leaves_out_what_is_below(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from server.settings import (
     SaslMechanism,
     SettingsError,
     hints,
+    likely_variable,
     load,
     shown,
     unknown_variables,
@@ -184,3 +185,15 @@ def test_a_slip_of_the_pen_is_seen() -> None:
         "PARLEY_CONFIG": "",
     }
     assert unknown_variables(environment) == ["PARLEY_PROT"]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("PARLEY_REGISTRATON", "PARLEY_REGISTRATION"),
+        ("PARLEY_KAFKA_SERVER", "PARLEY_KAFKA_SERVERS"),
+        ("PARLEY_COLOUR", None),
+    ],
+)
+def test_what_was_probably_meant(name: str, meant: str | None) -> None:
+    assert likely_variable(name) == meant

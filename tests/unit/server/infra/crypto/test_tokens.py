@@ -20,11 +20,12 @@ from common.ids import new_id
 from server.infra.crypto.identity import Sealer
 from server.infra.crypto.tokenkeys import AHEAD_MS, LOOK_MS, ROTATE_MS, TokenKeys, forget_token_keys
 from server.infra.crypto.tokens import SignedTokens
-from server.kernel.database import Database, Row, Tx
+from server.kernel.database import Database, DatabaseUnavailableError, Row, Tx
 from server.kernel.failures import OperatorError
 from server.kernel.meta import claim
 from tests.contract.adapters import DATABASES
 from tests.support.clock import START_MS, ManualClock
+from tests.support.wait import until
 
 SERVER: Final = "0" * 64
 KEY: Final = Ed25519PrivateKey.generate()
@@ -226,13 +227,49 @@ async def test_unknown_names_of_keys_do_not_make_it_look_again_and_again(
         nonlocal looks
         looks += 1
 
-    monkeypatch.setattr(process.keys, "look", counted)
+    monkeypatch.setattr(process.keys, "_look", counted)
     for number in range(20):
         assert await code_of(process.tokens, signed(claims(), kid=str(number))) is Code.UNAUTHENTICATED
     assert looks == 0
     clock.advance(ms=1_000)
     assert await code_of(process.tokens, signed(claims(), kid="9" * 40)) is Code.UNAUTHENTICATED
     assert looks == 1
+
+
+@pytest.mark.parametrize("away", [False, True])
+async def test_of_many_unknown_tokens_at_once_one_reads_the_database(
+    database: Database, monkeypatch: pytest.MonkeyPatch, away: bool
+) -> None:
+    clock = ManualClock()
+    process = Process(database, clock)
+    await process.keys.look()
+    reads, gate = 0, asyncio.Event()
+    read = database.read
+
+    async def slow(body: Any, *args: Any) -> Any:
+        nonlocal reads
+        reads += 1
+        await gate.wait()
+        if away:
+            raise DatabaseUnavailableError
+        return await read(body, *args)
+
+    monkeypatch.setattr(database, "read", slow)
+    clock.advance(ms=1_000)
+    tries = [
+        asyncio.ensure_future(code_of(process.tokens, signed(claims(), kid=str(number))))
+        for number in range(20)
+    ]
+    await until(lambda: reads == 1)
+    gate.set()
+    # Not "unauthenticated" where it could not be seen: whoever was told that would sign out.
+    expected = Code.UNAVAILABLE if away else Code.UNAUTHENTICATED
+    assert set(await asyncio.gather(*tries)) == {expected}
+    assert await code_of(process.tokens, signed(claims(), kid="7")) is expected
+    assert reads == 1
+    monkeypatch.undo()
+    clock.advance(ms=1_000)
+    assert await code_of(process.tokens, signed(claims(), kid="7")) is Code.UNAUTHENTICATED
 
 
 async def test_keys_of_another_server_are_an_error_in_words(database: Database) -> None:

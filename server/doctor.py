@@ -259,8 +259,10 @@ def _topics(settings: Settings, found: ClusterFacts) -> Iterator[Finding]:
     copies = min(_SAFE_COPIES, found.brokers)
     for name, topic in sorted(found.topics.items()):
         if settings.role is Role.GATEWAY and settings.ordinal >= topic.partitions:
-            yield failed(
-                "topics", f"{name} has {topic.partitions} partitions, and this is gateway {settings.ordinal}"
+            yield warning(
+                "topics",
+                f"{name} has {topic.partitions} partitions, and this is gateway {settings.ordinal}: it "
+                "shares one with another, and each reads what is for both. Give the topic more",
             )
         elif topic.in_sync < topic.copies:
             yield warning("topics", f"{name}: {topic.in_sync} of {topic.copies} copies are in sync")

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
+import shiboken6
 from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtGui import QKeyEvent, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from desktop.services.api import Account
 from desktop.ui.fonts import px, scale
 from desktop.ui.i18n import tr
 from desktop.views.context import Context
+from desktop.views.conversation.markdown import warm_up
 from desktop.views.conversation.view import ConversationView
 from desktop.views.details.pane import DetailsPane
 from desktop.views.kit import LOOKS, plain_label
 from desktop.views.page.bar import OfflineBar, stopped
+from desktop.views.page.place import remember, remembered
 from desktop.views.page.roompane import RoomPane
 from desktop.views.page.stop import StopScreen
 from desktop.views.panes import (
@@ -57,6 +61,7 @@ class AccountPage(QWidget):
         self._details_beside = context.settings.setting(_DETAILS_SETTING, bool, False)
         self._details_over = False
         self._panes: Panes | None = None
+        self._painted = False
         self.pane = RoomPane(context, account)
         self._main = QWidget()
         self._main.setObjectName("page")
@@ -96,9 +101,14 @@ class AccountPage(QWidget):
 
     def open(self, room_id: str) -> None:
         """Show a room and put the cursor into its composer."""
+        if self._show(room_id) and self._conversation is not None:
+            self._conversation.setFocus()
+
+    def _show(self, room_id: str) -> bool:
+        """Whether it was not on screen already."""
         room = self.account.room(room_id)
         if room is None or (self._conversation is not None and self._conversation.room_id == room_id):
-            return
+            return False
         self._drop()
         self._conversation = ConversationView(self._context, self.account, room)
         self._conversation.back_wanted.connect(self.leave_room)
@@ -107,11 +117,27 @@ class AccountPage(QWidget):
         self.setFocusProxy(self._conversation)
         self.pane.choose(room_id)
         self._show_link()
-        self._conversation.setFocus()
+        remember(self._context, self.account, room_id)
+        return True
+
+    async def _come_back(self) -> None:
+        """To the room of last time, where there is place for it beside the list."""
+        room_id = remembered(self._context, self.account)
+        if room_id is None:
+            return
+        # Beside the window: nothing of this is what the first picture of it waits for.
+        await asyncio.to_thread(warm_up)
+        if not shiboken6.isValid(self) or self._conversation is not None:
+            return
+        beside = arrange(self._designed_width, in_room=False, details=False).conversation
+        focus: QWidget | None = self.window().focusWidget()
+        if beside and self._show(room_id) and (focus is None or self.isAncestorOf(focus)):
+            self.setFocus()
 
     def leave_room(self) -> None:
         """Back to the list."""
         self._drop()
+        remember(self._context, self.account, None)
         self.pane.choose(None)
         self._show_link()
         self.pane.rooms.setFocus()
@@ -201,6 +227,12 @@ class AccountPage(QWidget):
         super().changeEvent(event)
         if event.type() in LOOKS:
             self.arrange()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._painted:
+            self._painted = True
+            self._context.spawn(self._come_back(), "come back")
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         back = event.key() in {Qt.Key.Key_Escape, Qt.Key.Key_Back}

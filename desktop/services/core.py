@@ -344,10 +344,13 @@ class Core:
             if room is None:
                 continue
             room.tail = result.tail
+            sent = False
             if result.tail is not None:
-                self.sender.applied(result.room_id, result.sent, result.tail[1])
+                sent = self.sender.applied(result.room_id, result.sent, result.tail[1])
                 self.receipts_delivered(room, result.tail[1])
             self.observer.applied(result)
+            if sent:
+                self.sender.left(result.room_id)
             for row in result.rows:
                 if (result.room_id, row.seq) in self._arriving:
                     self._arriving.discard((result.room_id, row.seq))

@@ -54,7 +54,8 @@ class Rescue:
             return
         for room_id in self._core.outbox.rooms() - self._core.rooms.keys():
             # Acknowledged, and no copy of the room will ever show it.
-            self._core.sender.applied(room_id, [], INT_MAX)
+            if self._core.sender.applied(room_id, [], INT_MAX):
+                self._core.sender.left(room_id)
         if self._left():
             self._running = True
             self._core.tasks.spawn(self._run(), name="rescue")

@@ -67,15 +67,21 @@ class Sender:
             self._changed(room_id)
             self.pump()
 
-    def applied(self, room_id: str, sent: list[str], tail_to: int) -> None:
-        """The cache has these; what it has overtaken without holding it goes too."""
+    def applied(self, room_id: str, sent: list[str], tail_to: int) -> bool:
+        """The cache has these; what it has overtaken without holding it goes too.
+
+        Whether something went: ``left`` tells of it, once the messages are shown in its place.
+        """
         overtaken = self._outbox.overtaken(room_id, tail_to)
         gone = [key for key in {*sent, *overtaken} if self._outbox.remove(room_id, key) is not None]
         for key in overtaken:
             self._store(lambda db, key=key: remove_draft(db, key))
-        if gone:
-            self._changed(room_id)
-            self.pump()
+        return bool(gone)
+
+    def left(self, room_id: str) -> None:
+        """Messages left the outbox as stored ones: the next may go."""
+        self._changed(room_id)
+        self.pump()
 
     def disconnected(self) -> None:
         """Everything not acknowledged will leave again."""

@@ -13,7 +13,7 @@ from desktop.services.pages import FIRST_PAGE
 from desktop.services.state import MessageItem, ServiceError
 from desktop.services.timeline import TimelineService
 from desktop.storage import cache
-from tests.support.rig import ROOM, Rig, Stream, head, seqs
+from tests.support.rig import ME, ROOM, Rig, Stream, head, seqs
 from tests.support.wait import until
 
 LONG = 200
@@ -150,6 +150,7 @@ async def test_pages_of_the_server_have_no_holes_either(rig: Rig, stream: Stream
             await until(lambda: rig.worker.held)
             rig.worker.release()
         await until(lambda: not timeline._busy)
+        await rig.stored(stream.seq)
         whole(timeline, stream)
     assert seqs(timeline)[-1] == max(stream.messages)
 
@@ -220,3 +221,22 @@ async def test_a_page_of_another_history_is_not_shown(rig: Rig, stream: Stream) 
     await rig.serve(fresh, requests.History)
     await until(lambda: not timeline._busy and timeline.items)
     whole(timeline, fresh)
+
+
+async def test_a_message_that_is_stored_takes_the_place_of_its_draft(rig: Rig, stream: Stream) -> None:
+    timeline = await opened(rig, stream)
+    moves: list[tuple[str, int]] = []
+    timeline.send("hello")
+    timeline.inserted.connect(lambda first, _: moves.append(("inserted", first)))
+    timeline.removed.connect(lambda first, _: moves.append(("removed", first)))
+    timeline.updated.connect(lambda row: moves.append(("updated", row)))
+    await until(lambda: rig.line.asks(requests.MessageSend))
+    asked = rig.line.take(requests.MessageSend)
+    assert isinstance(asked.request, requests.MessageSend)
+    event = stream.say(author=ME, key=asked.request.client_msg_id, body="hello")
+    asked.on_answer(event)
+    rig.hear(event)
+    await rig.stored(stream.seq)
+    assert moves == [("updated", FIRST_PAGE)]
+    whole(timeline, stream)
+    assert len(rig.core.outbox) == 0

@@ -52,11 +52,8 @@ class Rescue:
         """Once it is known which rooms there are: take care of what is left of others."""
         if not self._core.incoming.ready or self._running:
             return
-        for room_id in self._core.outbox.rooms() - self._core.rooms.keys():
-            # Acknowledged, and no copy of the room will ever show it.
-            if self._core.sender.applied(room_id, [], INT_MAX):
-                self._core.sender.left(room_id)
-        if self._left():
+        self._settle()
+        if self._left() and not self._running:
             self._running = True
             self._core.tasks.spawn(self._run(), name="rescue")
 
@@ -72,25 +69,30 @@ class Rescue:
             self._running = False
 
     def _left(self) -> dict[str, list[str]]:
-        """Bodies by room, the unfinished one last; what is on its way has yet to be answered."""
-        left: dict[str, list[str]] = {}
+        """Bodies by room, the unfinished one last; a room's together, when none of them is on its way."""
+        outbox, left = self._core.outbox, dict[str, list[str]]()
+        for room_id in [*outbox.rooms(), *self._texts]:
+            if room_id not in self._core.rooms and not outbox.on_its_way(room_id):
+                bodies = [*(draft.body for draft in outbox.drafts(room_id)), self._texts.get(room_id, "")]
+                left[room_id] = [body for body in bodies if body]
+        return {room_id: bodies for room_id, bodies in left.items() if bodies}
+
+    def _settle(self) -> None:
+        """What was acknowledged was sent, though no copy of its room will ever show it."""
         for room_id in self._core.outbox.rooms() - self._core.rooms.keys():
-            if bodies := [draft.body for draft in self._core.outbox.at_rest(room_id)]:
-                left[room_id] = bodies
-        for room_id, text in self._texts.items():
-            if text and room_id not in self._core.rooms:
-                left.setdefault(room_id, []).append(text)
-        return left
+            if self._core.sender.applied(room_id, [], INT_MAX):
+                self._core.sender.left(room_id)
 
     def _move(self, notes: str) -> None:
+        self._settle()
         left = self._left()
         if not left or notes not in self._core.rooms:
             return
         parts = [self._texts.get(notes, ""), *map(self._headed, left, left.values())]
         text = "\n\n".join(filter(None, parts))
-        keys = [draft.client_msg_id for room_id in left for draft in self._core.outbox.at_rest(room_id)]
+        keys = [draft.client_msg_id for room_id in left for draft in self._core.outbox.drafts(room_id)]
         for room_id in left:
-            for draft in self._core.outbox.at_rest(room_id):
+            for draft in self._core.outbox.drafts(room_id):
                 self._core.outbox.remove(room_id, draft.client_msg_id)
             self._texts.pop(room_id, None)
         self._texts[notes] = text
@@ -105,8 +107,6 @@ class Rescue:
         # In the lane of texts that are typed, or one of before could come after it.
         self._core.worker.submit(job, lambda _: None, write=True, durable=True)
         self._tell(self._words(left))
-        for room_id in left:
-            self._titles.pop(room_id, None)
         self._changed(notes)
 
     def _headed(self, room_id: str, bodies: list[str]) -> str:

@@ -139,10 +139,9 @@ class Outbox:
         """Those with messages in it."""
         return set(self._rooms)
 
-    def at_rest(self, room_id: str) -> list[Draft]:
-        """Those of a room that failed or wait: neither on their way nor acknowledged."""
-        entries = self._rooms.get(room_id, {}).values()
-        return [entry.draft for entry in entries if not entry.sent and entry.acked_seq is None]
+    def on_its_way(self, room_id: str) -> bool:
+        """Whether one of a room's has left and is not answered."""
+        return any(e.sent and e.acked_seq is None for e in self._rooms.get(room_id, {}).values())
 
     def waiting(self) -> int:
         """Messages that are neither acknowledged nor failed."""

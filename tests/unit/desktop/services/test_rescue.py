@@ -34,6 +34,7 @@ class Scene:
     async def on_its_way(self) -> Asked:
         await self.rig.open(head(), head(NOTES, kind=RoomKind.DIRECT, title=""))
         self.rig.core.send(ROOM, "hello", reply_to=None, mentions=())
+        self.texts[ROOM] = "unfinished"
         await until(lambda: self.rig.line.asks(requests.MessageSend))
         self.rig.hear(pushes.AccountRoomRemoved(1, ROOM))
         self.rescue.gone(ROOM, "Harbour")
@@ -50,14 +51,15 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
 async def test_what_is_on_its_way_is_left_until_it_is_answered(scene: Scene) -> None:
     asked = await scene.on_its_way()
     assert len(scene.rig.core.outbox) == 1
-    assert scene.texts == {}
+    assert scene.texts == {ROOM: "unfinished"}
     asked.on_answer(ParleyError(Code.NOT_FOUND, "no member"))
     scene.rescue.look()
-    await until(lambda: scene.texts)
-    assert scene.texts == {NOTES: "Not sent to Harbour:\n\nhello"}
-    assert scene.told == [
-        "You are no longer in Harbour. What you had not sent there is in “Notes to self”, ready to be copied."
-    ]
+    await until(lambda: NOTES in scene.texts)
+    assert scene.texts == {NOTES: "Not sent to Harbour:\n\nhello\n\nunfinished"}
+    (words,) = scene.told
+    assert words.startswith(
+        "You are no longer in Harbour. 2 texts that you had not sent are in “Notes to self”"
+    )
     assert await scene.rig.worker.run(load_outbox) == []
 
 
@@ -67,7 +69,11 @@ async def test_what_the_server_has_is_not_among_the_unsent(scene: Scene) -> None
     asked.on_answer(Stream().say(author=ME, key=asked.request.client_msg_id, body="hello"))
     scene.rescue.look()
     assert len(scene.rig.core.outbox) == 0
-    assert scene.texts == {}
+    await until(lambda: NOTES in scene.texts)
+    assert scene.texts == {NOTES: "Not sent to Harbour:\n\nunfinished"}
+    assert scene.told == [
+        "You are no longer in Harbour. What you had not sent there is in “Notes to self”, ready to be copied."
+    ]
     assert await scene.rig.worker.run(load_outbox) == []
 
 

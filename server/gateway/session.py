@@ -237,6 +237,9 @@ class Session:
             raise ParleyError(Code.RATE_LIMITED, "too many requests", retry_after_ms=wait_ms)
         if at and isinstance(request, MessageSend):
             return await self._send(context, request, at)
+        if isinstance(request, Typing) and not self._may_tell(request):
+            # Silently: it is no use to say it again.
+            return Ok(request.id)
         return await self._gateway.handlers[type(request)](context, request)
 
     async def _send(self, context: SessionContext, request: MessageSend, at: float) -> Push | Later | None:
@@ -271,6 +274,10 @@ class Session:
             return 0
         bucket = allowance.messages if isinstance(request, MessageSend) else allowance.requests
         return bucket.take(self._gateway.clock.monotonic())
+
+    def _may_tell(self, request: Typing) -> bool:
+        allowance = self._allowance
+        return allowance is None or allowance.typing(request.room_id, self._gateway.clock.monotonic())
 
     async def _hello(self, request: Hello) -> None:
         if self._context is not None:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from typing import Final
 
 from common.errors import Code, ParleyError
 from common.limits import Limits
 from server.kernel.clock import Clock
+
+_TYPING_EVERY_S: Final = 2.5
+"""Clients say it every 3 s at most; what they send takes now longer, now shorter."""
+_TYPING_ROOMS: Final = 64
+"""In so many within that time nobody writes."""
 
 
 class Bucket:
@@ -39,11 +46,25 @@ class Bucket:
 class Allowance:
     """What one user may send. It outlives a session, or reconnecting would fill the buckets."""
 
-    __slots__ = ("messages", "requests")
+    __slots__ = ("_typed", "messages", "requests")
 
     def __init__(self, limits: Limits, now: float) -> None:
         self.messages = Bucket(rate=limits.messages_per_second, burst=limits.messages_burst, now=now)
         self.requests = Bucket(rate=limits.requests_per_second, burst=limits.requests_burst, now=now)
+        self._typed: dict[str, float] = {}
+        """When it was last told that the user writes in a room."""
+
+    def typing(self, room_id: str, now: float) -> bool:
+        """Whether it may be told again, and then counted as told."""
+        told = self._typed
+        if now - told.get(room_id, -math.inf) < _TYPING_EVERY_S:
+            return False
+        if len(told) >= _TYPING_ROOMS:
+            told = self._typed = {one: at for one, at in told.items() if now - at < _TYPING_EVERY_S}
+            if len(told) >= _TYPING_ROOMS:
+                return False
+        told[room_id] = now
+        return True
 
     def full(self, now: float) -> bool:
         """Whether forgetting it would change nothing."""

@@ -26,7 +26,7 @@ from common.protocol.pushes import (
     TypingShown,
     Welcome,
 )
-from common.protocol.requests import Hello, MessageSend, Receipt
+from common.protocol.requests import Hello, MessageSend, Receipt, Typing
 from common.protocol.types import Head, User
 from server.gateway.connection import Connection, text_frame
 from server.gateway.gateway import Gateway, Place
@@ -125,6 +125,11 @@ class Bus:
         self.taken.append("receipt")
         return Later(partial(self._held, Ok(request.id)))
 
+    async def typing(self, context: SessionContext, request: Typing) -> Ok:
+        del context
+        self.taken.append(f"typing in {request.room_id}")
+        return Ok(request.id)
+
     async def _held(self, answer: Push | None, *, refused: bool = False) -> Push | None:
         await self.gate.wait()
         if refused:
@@ -155,7 +160,7 @@ async def gateway(bus: Bus, someone: Someone) -> AsyncIterator[Gateway]:
         authenticator=someone,
         accounts=someone,
         rooms=someone,
-        handlers={MessageSend: bus.send, Receipt: bus.receipt},
+        handlers={MessageSend: bus.send, Receipt: bus.receipt, Typing: bus.typing},
         presence=MemoryPresence(),
         clock=clock,
         allowances=Allowances(limits, clock),
@@ -293,3 +298,14 @@ async def test_after_a_restore_all_come_anew_and_nothing_is_known_of_before(
     await gateway.deliver([RoomDelivery(HUB_ROOM, [message(6)])])
     await until(lambda: isinstance(after.got[-1], MessageNew))
     assert not any(isinstance(wire.got[-1], MessageNew) for wire in before)
+
+
+async def test_typing_again_at_once_is_answered_and_told_to_nobody(
+    session: Session, wire: Wire, bus: Bus
+) -> None:
+    other = new_id()
+    for number, room_id in enumerate((ROOM, ROOM, other, ROOM), 1):
+        session.received(encode(Typing(number, room_id)))
+    await until(lambda: len(wire.got) == 4)
+    assert wire.got == [Ok(1), Ok(2), Ok(3), Ok(4)]
+    assert bus.taken == [f"typing in {ROOM}", f"typing in {other}"]

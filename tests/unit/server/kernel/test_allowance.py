@@ -58,3 +58,20 @@ def test_messages_and_requests_are_counted_by_user_until_they_are_full_again() -
     assert allowances.of("mira") is kept
     allowances.forget(lambda _: False)
     assert len(allowances) == 0
+
+
+def test_typing_is_told_once_in_a_while_for_each_room() -> None:
+    allowance = Allowance(Limits(), 0.0)
+    assert allowance.typing("harbour", 0.0)
+    assert not allowance.typing("harbour", 2.0)
+    assert allowance.typing("workshop", 2.0)
+    # What is held back does not put off the next.
+    assert allowance.typing("harbour", 3.0)
+
+
+def test_nobody_writes_in_hundreds_of_rooms_at_once() -> None:
+    allowance = Allowance(Limits(), 0.0)
+    told = [allowance.typing(f"room {number}", 0.0) for number in range(1_000)]
+    assert 0 < sum(told) < 100
+    assert allowance.typing("room 0", 3.0)
+    assert allowance.typing("room 999", 3.0)

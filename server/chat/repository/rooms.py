@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Final
 
 from common.ids import id_from_bytes, id_to_bytes
@@ -22,6 +23,10 @@ MEMBER: Final = (
 
 
 _ROOMS_AT_ONCE: Final = 16
+_REPLACED_MAX: Final = 24
+_ASCII_END: Final = 0x80
+_CASED_END: Final = 0x20000
+"""Unicode 17 has no capitals beyond."""
 
 
 def room_of(row: Row) -> Room:
@@ -267,22 +272,53 @@ async def public_rooms(
 ) -> list[tuple[str, str, str, int, bool]]:
     """Public groups by title and id, after those: id, title, topic, members, whether the user is one."""
     title, room_id = after or ("", "")
+    lowered, pattern, replaced = _lowered(query, first=8)
     rows = await tx.fetch(
         "SELECT r.id, r.title, r.topic, "
         "(SELECT COUNT(*) FROM members m WHERE m.room_id = r.id AND m.left_seq IS NULL), "
         "(SELECT COUNT(*) FROM members m WHERE m.room_id = r.id AND m.user_id = $1 AND m.left_seq IS NULL) "
         "FROM rooms r WHERE r.kind = $2 AND r.visibility = $3 AND (r.title > $4 OR (r.title "
         "= $4 AND r.id > $5)) "
-        "AND LOWER(r.title) LIKE $6 ESCAPE '!' ORDER BY r.title, r.id LIMIT $7",
+        f"AND {lowered} LIKE $6 ESCAPE '!' ORDER BY r.title, r.id LIMIT $7",
         id_to_bytes(user_id),
         RoomKind.GROUP,
         Visibility.PUBLIC,
         title,
         id_to_bytes(room_id) if room_id else bytes(16),
-        f"%{_like(query.lower())}%",
+        f"%{pattern}%",
         limit,
+        *replaced,
     )
     return [(id_from_bytes(row[0]), row[1], row[2], row[3], bool(row[4])) for row in rows]
+
+
+def _lowered(query: str, *, first: int) -> tuple[str, str, list[str]]:
+    """SQL for a title in the small letters of ``query``, the pattern it has to be like, and parameters.
+
+    ``LOWER`` knows the letters of ASCII alone in SQLite, and in PostgreSQL what its locale says. All other
+    capitals are replaced one by one, those that the query has: no other letter can decide. ``first`` is the
+    number of the first parameter.
+    """
+    pattern = _like(query.lower())
+    sql, parameters = "LOWER(r.title)", list[str]()
+    for capital, small in _capitals():
+        if small not in pattern:
+            continue
+        if len(parameters) >= 2 * _REPLACED_MAX:
+            # SQLite reads no deeper. With so many letters the rest decides nothing: each stands for any.
+            pattern = pattern.replace(small, "_")
+            continue
+        at = first + len(parameters)
+        sql = f"REPLACE({sql}, ${at}, ${at + 1})"
+        parameters += [capital, small]
+    return sql, pattern, parameters
+
+
+@cache
+def _capitals() -> list[tuple[str, str]]:
+    """Each letter beyond ASCII that has a small form, with that."""
+    letters = (chr(code) for code in range(_ASCII_END, _CASED_END))
+    return [(letter, small) for letter in letters if (small := letter.lower()) != letter]
 
 
 def _like(text: str) -> str:

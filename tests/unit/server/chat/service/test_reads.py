@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 
 import pytest
 
@@ -14,6 +14,7 @@ from common.protocol import requests, rest
 from common.protocol.codec import encode
 from common.protocol.pushes import HistoryPage
 from common.protocol.types import Visibility
+from server.chat.repository import rooms as room_rows
 from tests.support.chat import Chat
 
 
@@ -196,6 +197,35 @@ async def test_public_rooms_by_title_in_pages(chat: Chat) -> None:
     ]
     for query, count in (("TEA", 3), ("0%", 1), ("_", 0)):
         assert len((await chat.reads.public_rooms(dario, query=query, after="", limit=9)).rooms) == count
+
+
+@pytest.mark.parametrize(
+    ("title", "queries", "strangers"),
+    [
+        ("Ärzte", ("Ärzte", "ärzte", "ÄRZTE", "rzt", "äR"), ("arzte", "örzte")),
+        ("ЖУРНАЛ Цифры", ("журнал", "ЖУРНАЛ", "цифры", "Л ц"), ("журнул",)),
+        ("Größe ẞ", ("GRÖßE", "größe ß"), ("gro",)),
+        ("İstanbul ΣΊΣΥΦΟΣ", ("İstanbul", "σίσυφο"), ("Kstanbul",)),
+        ("日本語 100%_", ("日本", "%_"), ("日語",)),
+    ],
+)
+async def test_a_public_room_is_found_by_any_part_of_its_title_in_capitals_or_not(
+    chat: Chat, title: str, queries: Sequence[str], strangers: Sequence[str]
+) -> None:
+    mira = await chat.person("mira")
+    await chat.rooms.create(mira, rest.GroupCreate(new_id(), title, visibility=Visibility.PUBLIC))
+    for wanted, found in ((queries, [title]), (strangers, [])):
+        for query in wanted:
+            page = await chat.reads.public_rooms(mira, query=query, after="", limit=9)
+            assert [room.title for room in page.rooms] == found, query
+
+
+async def test_a_look_for_every_letter_there_is_at_once_is_answered(chat: Chat) -> None:
+    mira = await chat.person("mira")
+    title = "".join(capital for capital, _ in room_rows._capitals()[100:180])
+    await chat.rooms.create(mira, rest.GroupCreate(new_id(), title, visibility=Visibility.PUBLIC))
+    for query, count in ((title, 1), (title.lower(), 1), (title[::-1], 0)):
+        assert len((await chat.reads.public_rooms(mira, query=query, after="", limit=9)).rooms) == count
 
 
 async def test_control_characters_are_nothing_to_look_for(chat: Chat) -> None:

@@ -36,14 +36,14 @@ HEADS_PER_FRAME: Final = 100
 HISTORY_PAGE_MAX: Final = 200
 SYNC_MAX_EVENTS: Final = 1_000
 ANSWER_MAX_BYTES: Final = 192 * 1024
-"""Pages and catch-ups end here, but never before their first item: the frame stays within its limit."""
+"""Pages and catch-ups end here, but never before their first item, however large that is by itself."""
 SMALL_ROOM_MEMBERS: Final = 50
 """Rooms of at most so many members push each member's marks, larger ones the minimum."""
 GROUP_GAP_MS: Final = 5 * 60 * 1000
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """Limits that an operator may change; 0 switches a rate or count limit off.
+    """Limits that an operator may change; 0 switches a rate or a count of what there is off.
 
     Sent to clients in ``welcome``. Durations are milliseconds unless the name says otherwise.
     """

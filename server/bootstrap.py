@@ -142,8 +142,8 @@ class Server:
         await people.start()
         await gateway.start(await stores.database.write(history_epoch))
         self._stack.push_async_callback(gateway.stop)
-        self._tasks.spawn(look_for_keys(keys), name="token keys")
-        self._tasks.spawn(follow_history(stores.database, gateway), name="history")
+        self._tasks.keep(partial(look_for_keys, keys), name="token keys")
+        self._tasks.keep(partial(follow_history, stores.database, gateway), name="history")
         self._stack.push_async_callback(self._tasks.close)
         if first is not None:
             await make_first(people.users, first)

@@ -93,8 +93,8 @@ class Gateway:
     async def start(self, history_epoch: str) -> None:
         """Begin the heartbeat; ``history_epoch`` is what ``welcome`` says."""
         self.history_epoch = history_epoch
-        self.tasks.spawn(self._heartbeat(), name="heartbeat")
-        self.tasks.spawn(self._compare(), name="compare")
+        self.tasks.keep(self._heartbeat, name="heartbeat")
+        self.tasks.keep(self._compare, name="compare")
 
     async def stop(self, *, patience_s: float = 0.0) -> None:
         """Say so, take no more requests, wait for answers that are under way, close all."""
@@ -188,11 +188,13 @@ class Gateway:
         Raises:
             ParleyError: ``limit_reached``: too many connections of this user.
         """
-        others = self.hub.sessions_of(identity.user_id)
-        for other in others:
+        others = 0
+        for other in self.hub.sessions_of(identity.user_id):
             if other.identity is not None and other.identity.device_id == identity.device_id:
                 other.close(CloseCode.REPLACED, "replaced")
-        if 0 < self.limits.connections_per_user <= len(others):
+            else:
+                others += 1
+        if 0 < self.limits.connections_per_user <= others:
             raise ParleyError(Code.LIMIT_REACHED, "too many connections of this account")
         self.hub.add(session, identity.user_id)
         return self._allowances.of(identity.user_id)
@@ -230,14 +232,17 @@ class Gateway:
 
     async def _heartbeat(self) -> None:
         pause_s = self.limits.ping_interval_ms / 1_000 / _WHEEL
+        # An answer is looked for as often, so a wait of just as many pauses is in time.
+        patience_s = self.limits.ping_timeout_ms / 1_000 - pause_s / 2
         for spoke in itertools.cycle(range(_WHEEL)):
             await asyncio.sleep(pause_s)
             self._allowances.forget(self.hub.sessions_of)
-            now_ms = self.clock.now_ms()
+            now_ms, now = self.clock.now_ms(), self.clock.monotonic()
             for session in tuple(self._open):
+                session.give_up(now - patience_s)
                 if session.number % _WHEEL != spoke:
                     continue
-                session.check_alive()
+                session.check_alive(now)
                 identity = session.identity
                 if identity and identity.expires_at_s * 1_000 + self.limits.token_grace_ms < now_ms:
                     session.close(CloseCode.UNAUTHENTICATED, "the token has expired")

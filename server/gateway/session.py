@@ -64,7 +64,7 @@ class Session:
         "_unanswered",
         "_working",
         "account_seq",
-        "asked",
+        "asked_at",
         "identity",
         "number",
         "rooms",
@@ -77,8 +77,8 @@ class Session:
         """What the hub subscribed it to, and up to which ``seq`` it knows that its user is a member."""
         self.account_seq = 0
         """Up to where ``welcome`` tells the account stream."""
-        self.asked = False
-        """A ping is out."""
+        self.asked_at: float | None = None
+        """When a ping went out that was not answered yet, as far as was seen."""
         self._gateway = gateway
         self._connection = connection
         self._context: SessionContext | None = None
@@ -132,13 +132,19 @@ class Session:
         self._inbox.clear()
         self._connection.close(code, reason)
 
-    def check_alive(self) -> None:
-        """The heartbeat: ping, or give up where the last one was not answered."""
+    def check_alive(self, now: float) -> None:
+        """The heartbeat: ping, unless the last one is still to be answered. ``now`` is monotonic seconds."""
         if self._connection.alive:
             self._connection.alive = False
-            self.asked = True
+            self.asked_at = now
             self._connection.ping()
-        elif self.asked:
+
+    def give_up(self, asked_before: float) -> None:
+        """Close where nothing came since a ping of then or before."""
+        if self.asked_at is None or self.asked_at > asked_before:
+            return
+        self.asked_at = None
+        if not self._connection.alive:
             self._connection.close(CloseCode.POLICY, "no answer to a ping", linger_s=0.0)
 
     # Receiver
@@ -188,7 +194,9 @@ class Session:
 
     async def _handle(self, request: Request | Error, at: float) -> tuple[Request, Later] | None:
         if isinstance(request, Error):
-            self.push(request)
+            # A line that says nothing costs as much to read as one that does.
+            wait_ms = self._wait_ms(request)
+            self.push(_error(request, _too_many(wait_ms)) if wait_ms else request)
             return None
         key = _awaited(request)
         if key is not None:
@@ -230,11 +238,11 @@ class Session:
         context = self._context
         if context is None:
             raise ParleyError(Code.UNAUTHENTICATED, "the first frame has to be hello")
-        if isinstance(request, SessionRenew):
-            return await self._renew(request, context)
         wait_ms = self._wait_ms(request)
         if wait_ms:
-            raise ParleyError(Code.RATE_LIMITED, "too many requests", retry_after_ms=wait_ms)
+            raise _too_many(wait_ms)
+        if isinstance(request, SessionRenew):
+            return await self._renew(request, context)
         if at and isinstance(request, MessageSend):
             return await self._send(context, request, at)
         if isinstance(request, Typing) and not self._may_tell(request):
@@ -268,7 +276,7 @@ class Session:
     def _gone(self) -> bool:
         return self._ended
 
-    def _wait_ms(self, request: Request) -> int:
+    def _wait_ms(self, request: Request | Error) -> int:
         allowance = self._allowance
         if allowance is None:
             return 0
@@ -378,6 +386,10 @@ def keys_of(push: Push) -> tuple[str | int | None, ...]:
             return ()
 
 
-def _error(request: Request, why: ParleyError) -> Error:
+def _too_many(wait_ms: int) -> ParleyError:
+    return ParleyError(Code.RATE_LIMITED, "too many requests", retry_after_ms=wait_ms)
+
+
+def _error(request: Request | Error, why: ParleyError) -> Error:
     key = getattr(request, "client_msg_id", None)
     return Error(request.id, why.code, why.message, key, why.retry_after_ms)

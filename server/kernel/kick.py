@@ -31,11 +31,14 @@ class RemoteKick:
         self._bus = bus
         self._tasks = TaskOwner("kick")
         self._again = False
+        self._telling = False
 
     def __call__(self) -> None:
         """After a commit; returns at once."""
         self._again = True
-        if not len(self._tasks):
+        if not self._telling:
+            # Not whether there is a task: one that is through is there for a moment longer.
+            self._telling = True
             self._tasks.spawn(self._tell(), name="tell")
 
     async def stop(self) -> None:
@@ -43,12 +46,15 @@ class RemoteKick:
         await self._tasks.close()
 
     async def _tell(self) -> None:
-        while self._again:
-            self._again = False
-            try:
-                await self._bus.publish(OUTBOX_KICKED, _KEY, OutboxKicked())
-            except ParleyError as problem:
-                log.warning("outbox_kick_not_told", reason=problem.message)
+        try:
+            while self._again:
+                self._again = False
+                try:
+                    await self._bus.publish(OUTBOX_KICKED, _KEY, OutboxKicked())
+                except ParleyError as problem:
+                    log.warning("outbox_kick_not_told", reason=problem.message)
+        finally:
+            self._telling = False
 
 
 def on_kick(kick: Callable[[], None]) -> Handler[OutboxKicked]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 import structlog
 
 log: Final = structlog.get_logger(__name__)
+
+_AGAIN_S: Final = 1.0
+_AGAIN_MAX_S: Final = 60.0
 
 
 class TaskOwner:
@@ -32,6 +35,10 @@ class TaskOwner:
         task.add_done_callback(self._done)
         return task
 
+    def keep(self, work: Callable[[], Coroutine[Any, Any, None]], *, name: str) -> asyncio.Task[Any]:
+        """As ``spawn``, for work that has no end: after an exception it begins anew, later each time."""
+        return self.spawn(_kept(work, f"{self._name}.{name}"), name=name)
+
     async def close(self, *, timeout_s: float = 5.0) -> None:
         """Cancel all and wait; what does not end in time is logged by name and left."""
         for task in self._tasks:
@@ -45,3 +52,17 @@ class TaskOwner:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("task_failed", task=task.get_name(), exc_info=error)
+
+
+async def _kept(work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+    again_s, loop = _AGAIN_S, asyncio.get_running_loop()
+    while True:
+        began = loop.time()
+        try:
+            return await work()
+        except Exception:
+            if loop.time() - began > _AGAIN_MAX_S:
+                again_s = _AGAIN_S
+            log.exception("task_failed", task=name, again_s=again_s)
+        await asyncio.sleep(again_s)
+        again_s = min(again_s * 2, _AGAIN_MAX_S)

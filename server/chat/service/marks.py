@@ -48,9 +48,9 @@ class MarkService:
             read = max(read, record.request.read)
             wanted[key] = (max(delivered, record.request.delivered, read), read)
         news = await self._database.write(self._move, wanted)
-        await self._deliver(
-            [each for each in news if not isinstance(each, MarksDelivery) or self._is_news(each)]
-        )
+        news = [each for each in news if not isinstance(each, MarksDelivery) or self._is_news(each)]
+        await self._deliver(news)
+        self._remember(news)
         await asyncio.sleep(self._pace_s)
 
     async def handle_typing(self, records: Sequence[TypingRecord]) -> None:
@@ -103,12 +103,15 @@ class MarkService:
 
     def _is_news(self, delivery: MarksDelivery) -> bool:
         """Whether it says more than a minimum that was told already."""
-        lowest = delivery.marks[-1]
-        known = self._told.get(delivery.room_id)
-        if known is None and len(self._told) >= _TOLD_MAX:
-            self._told.clear()
-        self._told[delivery.room_id] = lowest
-        return len(delivery.marks) > 1 or known != lowest
+        return len(delivery.marks) > 1 or self._told.get(delivery.room_id) != delivery.marks[-1]
+
+    def _remember(self, told: Iterable[Delivery]) -> None:
+        """Once it was delivered: what was not is told again."""
+        for each in told:
+            if isinstance(each, MarksDelivery):
+                if each.room_id not in self._told and len(self._told) >= _TOLD_MAX:
+                    self._told.clear()
+                self._told[each.room_id] = each.marks[-1]
 
 
 async def _moved(tx: Tx, room: Room, member: Membership, wanted: tuple[int, int]) -> Membership:

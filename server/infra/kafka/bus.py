@@ -116,8 +116,8 @@ class KafkaBus:
             await self.stop()
             raise BusUnavailableError(f"the event bus can't be reached: {problem}") from problem
         for consumer in self._consumers:
-            self._tasks.spawn(consumer.run(), name=consumer.name)
-        self._tasks.spawn(self._watch(), name="watch")
+            self._tasks.keep(consumer.run, name=consumer.name)
+        self._tasks.keep(self._watch, name="watch")
 
     async def _start_consumers(self, producer: AIOKafkaProducer) -> None:
         """Side by side: who joins a group waits until its members have noticed."""

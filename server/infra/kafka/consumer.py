@@ -152,6 +152,10 @@ class Consumer:
                         {partition: batch[-1].offset + 1 for partition, batch in found.items() if batch}
                     )
                 await self._commit(client)
+        except Exception:
+            # Begun anew, it reads on from behind what was handled, not from behind what was taken.
+            self._renew = True
+            raise
         finally:
             self._idle.set()
 
@@ -182,7 +186,7 @@ class Consumer:
         for record in records:
             try:
                 payloads.append(self._decoder.decode(record.value))
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 # Kept, it would hold up everything behind it for ever.
                 log.exception("bus_record_unreadable", topic=self.topic, offset=record.offset)
         return payloads

@@ -56,7 +56,7 @@ class MemoryBus:
     async def start(self) -> None:
         """Run the consumers."""
         for consumer in self._consumers:
-            self._tasks.spawn(consumer.run(), name=consumer.name)
+            self._tasks.keep(consumer.run, name=consumer.name)
 
     async def stop(self) -> None:
         """Handle what is queued, and what its handlers publish, within the drain time."""

@@ -107,7 +107,7 @@ class RedisPresence:
         """
         async with in_words(_START_S):
             await self._set_clock()
-        self._tasks.spawn(self._keep_fresh(), name="refresh")
+        self._tasks.keep(self._keep_fresh, name="refresh")
 
     async def check(self) -> None:
         """Raises ``RedisUnavailableError`` where Redis does not answer."""

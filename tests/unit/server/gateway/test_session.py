@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import cast
 
 import pytest
 
-from common.errors import CloseCode, Code
+from common.errors import CloseCode, Code, ParleyError
 from common.ids import new_id
 from common.limits import Limits
 from common.protocol.codec import decode_pushes, encode
@@ -26,13 +26,14 @@ from common.protocol.pushes import (
     TypingShown,
     Welcome,
 )
-from common.protocol.requests import Hello, MessageSend, Receipt, Typing
+from common.protocol.requests import Hello, MessageSend, Receipt, SessionRenew, Typing
 from common.protocol.types import Head, User
 from server.gateway.connection import Connection, text_frame
 from server.gateway.gateway import Gateway, Place
 from server.gateway.ports import Account
 from server.gateway.session import Session
 from server.infra.memory.presence import MemoryPresence
+from server.kernel import tasks
 from server.kernel.allowance import Allowances
 from server.kernel.bus import BusUnavailableError
 from server.kernel.delivery import RoomDelivery
@@ -49,20 +50,26 @@ ROOM = new_id()
 class Wire:
     """What a session needs of a connection."""
 
-    alive = True
     open = True
 
     def __init__(self) -> None:
+        self.alive = True
         self.got: list[Push] = []
         self.paused = False
+        self.pinged = 0
+        self.closed: list[tuple[int, str]] = []
         self.taken = asyncio.Event()
         self.taken.set()
 
     def write(self, frame: bytes) -> None:
         self.got += decode_pushes(frame[{126: 4, 127: 10}.get(frame[1], 2) :])
 
-    def close(self, code: int, reason: str) -> None:
-        raise AssertionError(f"closed with {code}: {reason}")
+    def ping(self) -> None:
+        self.pinged += 1
+
+    def close(self, code: int, reason: str, *, linger_s: float = 0.0) -> None:
+        del linger_s
+        self.closed.append((code, reason))
 
     async def drained(self) -> None:
         await self.taken.wait()
@@ -153,9 +160,17 @@ def someone() -> Someone:
 
 
 @pytest.fixture
-async def gateway(bus: Bus, someone: Someone) -> AsyncIterator[Gateway]:
-    clock = ManualClock()
-    limits = Limits(messages_per_second=0, requests_per_second=0, in_flight_per_connection=4)
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def limits() -> Limits:
+    return Limits(messages_per_second=0, requests_per_second=0, in_flight_per_connection=4)
+
+
+@pytest.fixture
+async def gateway(bus: Bus, someone: Someone, clock: ManualClock, limits: Limits) -> AsyncIterator[Gateway]:
     gateway = Gateway(
         authenticator=someone,
         accounts=someone,
@@ -263,22 +278,11 @@ async def test_what_came_of_a_room_before_ready_is_shown_to_members_only(
     assert [push.room_id for push in wire.got if isinstance(push, TypingShown)] == [ROOM]
 
 
-class Closing(Wire):
-    """Takes a close."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.codes: list[int] = []
-
-    def close(self, code: int, reason: str) -> None:
-        self.codes.append(code)
-
-
 async def test_after_a_restore_all_come_anew_and_nothing_is_known_of_before(
     gateway: Gateway, someone: Someone
 ) -> None:
-    async def comes() -> Closing:
-        wire = Closing()
+    async def comes() -> Wire:
+        wire = Wire()
         session = gateway._accept(cast("Connection", wire))
         session.received(encode(Hello(1, [1], new_id())))
         await until(lambda: any(isinstance(push, Ready) for push in wire.got))
@@ -291,7 +295,8 @@ async def test_after_a_restore_all_come_anew_and_nothing_is_known_of_before(
     someone.rooms = [head(5)]
     after = await comes()
     for wire in before:
-        assert (wire.codes, type(wire.got[-1])) == ([CloseCode.RESTART], ServerClosing)
+        assert [code for code, _ in wire.closed] == [CloseCode.RESTART]
+        assert isinstance(wire.got[-1], ServerClosing)
     (welcome,) = (push for push in after.got if isinstance(push, Welcome))
     assert welcome.history_epoch == "another"
     # The room was at 50: were that remembered, this would be taken for a repeat.
@@ -309,3 +314,77 @@ async def test_typing_again_at_once_is_answered_and_told_to_nobody(
     await until(lambda: len(wire.got) == 4)
     assert wire.got == [Ok(1), Ok(2), Ok(3), Ok(4)]
     assert bus.taken == [f"typing in {ROOM}", f"typing in {other}"]
+
+
+def test_a_ping_that_is_not_answered_in_its_time_ends_the_connection(wire: Wire) -> None:
+    session = Session(cast("Gateway", None), cast("Connection", wire), 1)
+    session.check_alive(100.0)
+    assert wire.pinged == 1
+    session.give_up(99.9)
+    assert wire.closed == []
+    wire.alive = True
+    # It was answered: the next one has as long.
+    session.give_up(100.0)
+    session.check_alive(120.0)
+    session.check_alive(121.0)
+    assert (wire.pinged, wire.closed) == (2, [])
+    session.give_up(119.0)
+    assert wire.closed == []
+    session.give_up(120.0)
+    assert wire.closed == [(CloseCode.POLICY, "no answer to a ping")]
+
+
+@pytest.mark.parametrize("limits", [Limits(requests_per_second=0.001, requests_burst=2)])
+async def test_lines_that_say_nothing_and_renewals_are_counted_too(session: Session, wire: Wire) -> None:
+    session.received(b"nonsense\n" + encode(SessionRenew(1, new_id())) + b"\nnonsense\n")
+    session.received(encode(SessionRenew(2, new_id())))
+    await until(lambda: len(wire.got) == 4)
+    # The second of each is one too many; the token of the first was another device's.
+    assert [push.code for push in wire.got if isinstance(push, Error)] == [
+        Code.BAD_JSON,
+        Code.FORBIDDEN,
+        Code.RATE_LIMITED,
+        Code.RATE_LIMITED,
+    ]
+
+
+@pytest.mark.parametrize("limits", [Limits(connections_per_user=2)])
+async def test_the_socket_that_is_replaced_is_not_counted(gateway: Gateway, someone: Someone) -> None:
+    user = new_id()
+
+    def admitted(device_id: str, number: int) -> Session:
+        session = Session(gateway, cast("Connection", Wire()), number)
+        session.identity = Identity(user_id=user, device_id=device_id, expires_at_s=START_MS)
+        gateway.admit(session, session.identity)
+        return session
+
+    laptop, phone = new_id(), new_id()
+    admitted(laptop, 1)
+    admitted(phone, 2)
+    admitted(laptop, 3)
+    with pytest.raises(ParleyError) as refusal:
+        admitted(new_id(), 4)
+    assert refusal.value.code is Code.LIMIT_REACHED
+    assert [session.number for session in gateway.hub.sessions_of(user) if session.number == 3]
+
+
+async def test_a_heartbeat_that_breaks_beats_on(
+    gateway: Gateway, expect_log: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expect_log("task_failed.*gateway.compare")
+    monkeypatch.setattr(tasks, "_AGAIN_S", 0.001)
+    compared = asyncio.Event()
+
+    async def broken() -> None:
+        gateway.hub.compare = whole  # type: ignore[method-assign]  # from now on
+        raise LookupError("seen by nobody else")
+
+    async def whole() -> None:
+        compared.set()
+
+    gateway.hub.compare = broken  # type: ignore[method-assign]  # at first
+    await gateway.start("")
+    gateway.compare_soon()
+    await until(lambda: gateway.hub.compare == whole)
+    gateway.compare_soon()
+    await until(compared.is_set)

@@ -3,6 +3,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import pytest
+
+from server.kernel import tasks
 from server.kernel.tasks import TaskOwner
 from tests.support.wait import until
 
@@ -58,3 +61,33 @@ async def test_a_task_that_does_not_end_is_named_and_left(expect_log: Callable[.
 
 async def test_close_of_an_empty_owner_is_nothing() -> None:
     await TaskOwner("test").close()
+
+
+async def test_what_is_kept_begins_anew_after_what_it_raises(
+    expect_log: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expect_log("task_failed.*test.steady")
+    monkeypatch.setattr(tasks, "_AGAIN_S", 0.001)
+    owner, begun = TaskOwner("test"), list[int]()
+
+    async def steady() -> None:
+        begun.append(1)
+        if len(begun) < 4:
+            raise LookupError("seen by nobody else")
+        await asyncio.Event().wait()
+
+    owner.keep(steady, name="steady")
+    await until(lambda: len(begun) == 4)
+    assert len(owner) == 1
+    await owner.close()
+    assert len(owner) == 0
+
+
+async def test_what_is_kept_may_end_by_itself() -> None:
+    owner = TaskOwner("test")
+
+    async def through() -> None:
+        await asyncio.sleep(0)
+
+    owner.keep(through, name="through")
+    await until(lambda: len(owner) == 0)

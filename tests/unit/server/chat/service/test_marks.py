@@ -13,6 +13,7 @@ from common.protocol.pushes import AccountRead, Marks, MinMarks
 from common.protocol.types import Mention
 from server.chat.event import ReceiptRecord, TypingRecord
 from server.chat.service.marks import MarkService
+from server.kernel.bus import BusUnavailableError
 from server.kernel.delivery import Delivery, MarksDelivery, TypingDelivery, UserDelivery
 from server.users.repository import AccountStream
 from tests.support.chat import Chat
@@ -23,11 +24,14 @@ class _Told:
 
     def __init__(self, chat: Chat) -> None:
         self.deliveries: list[Delivery] = []
+        self.away = False
         self.service = MarkService(
             database=chat.database, accounts=AccountStream(), deliver=self._take, pace_s=0
         )
 
     async def _take(self, deliveries: Sequence[Delivery]) -> None:
+        if self.away:
+            raise BusUnavailableError
         self.deliveries += deliveries
 
     async def receipt(self, user: str, room: str, delivered: int = 0, read: int = 0) -> list[Delivery]:
@@ -99,3 +103,16 @@ async def test_typing_reaches_rooms_one_is_in(chat: Chat, told: _Told) -> None:
     twice = [TypingRecord(mira, room)] * 2
     await told.service.handle_typing([*twice, TypingRecord(eve, room)])
     assert told.deliveries == [TypingDelivery(room, mira)]
+
+
+async def test_a_minimum_that_could_not_be_told_is_told_when_the_batch_comes_again(
+    chat: Chat, told: _Told
+) -> None:
+    people = await chat.people(*(f"p{n}" for n in range(SMALL_ROOM_MEMBERS + 1)))
+    room = await chat.group(*people)
+    told.away = True
+    with pytest.raises(BusUnavailableError):
+        await told.receipt(people[0], room, delivered=1)
+    told.away = False
+    assert [type(d) for d in await told.receipt(people[0], room, delivered=1)] == [MarksDelivery]
+    assert await told.receipt(people[0], room, delivered=1) == []

@@ -18,6 +18,7 @@ from common.ids import new_id
 from server.infra.kafka.brokers import Brokers
 from server.infra.kafka.bus import KafkaBus, Watch
 from server.infra.kafka.topics import Layout, make_topics
+from server.kernel import tasks
 from server.kernel.bus import BusUnavailableError, RecordTooLargeError, Topic
 from tests.support.services import services
 from tests.support.wait import until
@@ -273,11 +274,43 @@ async def test_a_topic_that_was_made_anew_with_fewer_partitions_is_read_where_it
         async with administration() as admin:
             await admin.delete_topics([f"{prefix}{NOTES.name}"])
         async with asyncio.timeout(PATIENCE_S):
+            while await bus.partitions(NOTES) != 2:
+                await asyncio.sleep(0.05)
             while 2 not in reader.seen:
                 with contextlib.suppress(BusUnavailableError):
                     await bus.publish_to(NOTES, [(7, Note(2))])
                 await asyncio.sleep(0.05)
-        assert await bus.partitions(NOTES) == 2
         await until(lambda: losses, timeout_s=PATIENCE_S)
     finally:
         await bus.stop()
+
+
+@pytest.mark.parametrize("grouped", [True, False])
+async def test_a_reader_that_breaks_off_goes_on_and_misses_nothing(
+    bus: KafkaBus, expect_log: Callable[..., None], monkeypatch: pytest.MonkeyPatch, *, grouped: bool
+) -> None:
+    expect_log("task_failed")
+    monkeypatch.setattr(tasks, "_AGAIN_S", 0.001)
+    reader = Collector()
+    if grouped:
+        bus.subscribe(NOTES, "group", reader)
+    else:
+        bus.read_partition(NOTES, 1, reader)
+    await bus.start()
+    await published(bus, 1)
+    await until(lambda: 1 in reader.seen, timeout_s=PATIENCE_S)
+    (consumer,) = bus._consumers
+    broken: Any = consumer._client
+    getmany, seen, asked = broken.getmany, len(reader.seen), asyncio.Event()
+
+    async def taken(**how: Any) -> dict[TopicPartition, list[ConsumerRecord]]:
+        asked.set()
+        if await getmany(**how):
+            raise LookupError("taken, and not handled")
+        return {}
+
+    monkeypatch.setattr(broken, "getmany", taken)
+    await asked.wait()
+    await bus.publish_to(NOTES, [(1, Note(2)), (1, Note(3))])
+    await until(lambda: {2, 3} <= {*reader.seen[seen:]}, timeout_s=PATIENCE_S)
+    assert consumer._client is not broken

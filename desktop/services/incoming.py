@@ -171,6 +171,7 @@ class Incoming:
         if tail is not None and room.head.seq < tail[1]:
             self._core.write(lambda db: cache.forget_rows(db, room_id))
             room.tail = tail = None
+            self._core.observer.history_renewed()
         if tail is None:
             self._core.sync.catch_up(room_id, 0)
         elif room.wanted > tail[1]:

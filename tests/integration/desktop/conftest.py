@@ -70,10 +70,11 @@ class Place:
         self._port = 0
         self.desks: list[Desk] = []
         self.url = ""
+        self.limits = Limits(messages_per_second=0, requests_per_second=0, receipts_interval_ms=50)
+        """Of the next start."""
 
     async def start(self) -> None:
-        limits = Limits(messages_per_second=0, requests_per_second=0, receipts_interval_ms=50)
-        settings = Settings(data=self._folder / "server", port=self._port, tls=self._tls, limits=limits)
+        settings = Settings(data=self._folder / "server", port=self._port, tls=self._tls, limits=self.limits)
         self._server = Server(settings)
         await self._server.start()
         self.url = self._server.url

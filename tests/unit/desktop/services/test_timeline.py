@@ -240,3 +240,18 @@ async def test_a_message_that_is_stored_takes_the_place_of_its_draft(rig: Rig, s
     assert moves == [("updated", FIRST_PAGE)]
     whole(timeline, stream)
     assert len(rig.core.outbox) == 0
+
+
+async def test_a_head_below_what_is_shown_is_another_history(rig: Rig, stream: Stream) -> None:
+    timeline = await opened(rig, stream)
+    rig.lose()
+    fresh = Stream()
+    for _ in range(3):
+        fresh.say()
+    rig.come(head(seq=3, msg_no=3, delivered=3, read=3))
+    await until(lambda: rig.line.asks(requests.History))
+    while rig.line.asks(requests.History) or not timeline.items:
+        await rig.serve(fresh, requests.History)
+        await until(lambda: rig.line.asks(requests.History) or not timeline._busy)
+    whole(timeline, fresh)
+    assert timeline.at_end

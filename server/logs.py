@@ -7,7 +7,9 @@ of a traceback, never records of a library below INFO: both hold what people wro
 from __future__ import annotations
 
 import logging
+import math
 import sys
+import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -17,12 +19,48 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from server.settings import LogFormat, LogLevel
 
 _OWN: Final = "server"
+_KAFKA: Final = "aiokafka"
+_EVERY_S: Final = 10.0
+_MESSAGES_MAX: Final = 1_000
 _LEVELS: Final = {
     LogLevel.DEBUG: logging.DEBUG,
     LogLevel.INFO: logging.INFO,
     LogLevel.WARNING: logging.WARNING,
     LogLevel.ERROR: logging.ERROR,
 }
+
+
+class Sparing(logging.Filter):
+    """Of a library that says the same again and again: one line a logger and message in ``every_s``.
+
+    The next one tells how many were left out. aiokafka logs each try of each connection while the cluster is
+    away, hundreds a second.
+    """
+
+    def __init__(
+        self, library: str, *, every_s: float = _EVERY_S, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__(library)
+        self._every_s = every_s
+        self._now = now
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it is to be written."""
+        if not super().filter(record):
+            return True
+        # As the library has it, before names and numbers are put in.
+        key, now = (record.name, str(record.msg)), self._now()
+        said_at, left_out = self._said.get(key, (-math.inf, 0))
+        if now - said_at < self._every_s:
+            self._said[key] = (said_at, left_out + 1)
+            return False
+        if len(self._said) >= _MESSAGES_MAX:
+            self._said.clear()
+        self._said[key] = (now, 0)
+        if left_out:
+            record.msg = f"{record.msg} (and {left_out} like it before)"
+        return True
 
 
 def configure(
@@ -41,6 +79,7 @@ def configure(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(form)],
         )
     )
+    handler.addFilter(Sparing(_KAFKA))
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)

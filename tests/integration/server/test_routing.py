@@ -16,7 +16,10 @@ import redis.asyncio as redis
 
 from common.errors import CloseCode
 from common.ids import new_id
-from common.protocol.pushes import MessageNew, ServerClosing
+from common.limits import BODY_MAX_BYTES
+from common.protocol import requests
+from common.protocol.codec import encode
+from common.protocol.pushes import MessageEdited, MessageNew, ServerClosing
 from server.bootstrap import Server
 from server.gateway import gateway as gateway_module
 from server.infra.kafka.bus import KafkaBus
@@ -147,3 +150,22 @@ async def test_a_gateway_that_ends_answers_what_it_took(
         assert await a.until_closed() == CloseCode.RESTART
         await stopping
         assert (await b.until(MessageNew)).message.body == "on its way"
+
+
+async def test_one_sender_s_repeats_of_a_large_message_hold_up_nobody(gateways: list[Server]) -> None:
+    """Together their answers are more than one record of Kafka may hold."""
+    here, there = gateways
+    mira, dario = await register(here.url, "mira"), await register(there.url, "dario")
+    room = (await direct_room(here.url, mira, dario)).room_id
+    async with client(here.url, mira) as a, client(there.url, dario) as b:
+        key = new_id()
+        seq = (await a.say(room, "a", key)).seq
+        large = "\N{BEER MUG}" * (BODY_MAX_BYTES // 4)
+        await a.send(lambda i: requests.MessageEdit(i, new_id(), room, seq, large))
+        await b.until(MessageEdited)
+        again = (encode(requests.MessageSend(number, key, room, "a")) for number in range(1_000, 1_040))
+        await a.raw(b"\n".join(again).decode())
+        said = await b.say(room, "and on")
+        assert (await a.until(MessageNew, partial(eq, said))) == said
+        answers = [push for push in a.pushes if isinstance(push, MessageNew) and push.seq == seq]
+        assert [push.message.body for push in answers[1:]] == [large] * 40

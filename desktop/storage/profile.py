@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
-import sys
 import threading
 from pathlib import Path
 from typing import Final, TypeVar
@@ -37,16 +36,6 @@ class _Stored(msgspec.Struct, kw_only=True):
     accounts: list[AccountRecord] = []
     settings: dict[str, msgspec.Raw] = {}
     secrets_notice_said: bool = False
-
-
-def default_folder() -> Path:
-    """Where a profile lies when ``--data`` is not given, as each system wants it."""
-    home = Path.home()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "Parley"
-    if sys.platform == "darwin":
-        return home / "Library" / "Application Support" / "Parley"
-    return Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "parley"
 
 
 class Profile:

@@ -141,9 +141,6 @@ class DetailsPane(QWidget):
     def _edit(self) -> None:
         self._context.shell.show_panel(edit_room(self._context, self._account, self._room))
 
-    def _add(self) -> None:
-        self._context.shell.show_panel(add_members(self._context, self._account, self.room_id))
-
     def _leave(self) -> None:
         room = self._room
         if room.visibility is Visibility.PUBLIC:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from desktop.storage.profile import AccountRecord, Profile, default_folder
+from desktop.storage.profile import AccountRecord, Profile
 
 
 def record(number: int, **changes: str) -> AccountRecord:
@@ -62,8 +62,3 @@ def test_the_notice_is_said_once(tmp_path: Path) -> None:
     assert profile.say_secrets_notice()
     profile.close()
     assert not Profile(tmp_path).say_secrets_notice()
-
-
-def test_the_default_folder_is_the_persons_own() -> None:
-    assert default_folder().is_absolute()
-    assert default_folder().name.lower() == "parley"

@@ -58,7 +58,7 @@ def parse_address(text: str) -> Address:
     if not found:
         scheme, rest = "", text
     elif scheme.lower() not in _SCHEMES:
-        raise ValueError(f'Addresses start with https:// or parley://, not "{scheme}://".')
+        raise ValueError("Addresses start with https:// or parley://.")
     if _is_bare_ipv6(rest):
         rest = f"[{rest}]"
     try:

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from typing import Final
 
 from desktop.services.host import HostedServer, HostProblem, HostSettings
+from desktop.words import QT_TRANSLATE_NOOP
 from server.embedded import EmbeddedError, EmbeddedServer, EmbeddedSettings
 
 START_TIMEOUT_S: Final = 60.0
@@ -29,7 +30,11 @@ async def start_server(settings: HostSettings) -> HostedServer:
         )
     )
     try:
-        await _within(server.start(), START_TIMEOUT_S, "The server did not start in time. Try it again.")
+        await _within(
+            server.start(),
+            START_TIMEOUT_S,
+            QT_TRANSLATE_NOOP("services", "The server did not start in time. Try it again."),
+        )
     except BaseException:
         # It may still come up, and nobody would know it.
         server.stop()
@@ -64,12 +69,16 @@ class _Hosted:
 
     async def stop(self) -> None:
         await _within(
-            self._server.stop(), CALL_TIMEOUT_S, "The server takes long to stop. What it stored is safe."
+            self._server.stop(),
+            CALL_TIMEOUT_S,
+            QT_TRANSLATE_NOOP("services", "The server takes long to stop. What it stored is safe."),
         )
 
 
 async def _within(
-    future: Future[None], timeout_s: float, late: str = "The server did not answer in time."
+    future: Future[None],
+    timeout_s: float,
+    late: str = QT_TRANSLATE_NOOP("services", "The server did not answer in time."),
 ) -> None:
     try:
         async with asyncio.timeout(timeout_s):

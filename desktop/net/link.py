@@ -21,6 +21,7 @@ from desktop.net.backoff import Backoff
 from desktop.net.problems import KeyChangedError, NetError, SignedOutError, VersionError
 from desktop.net.session import REQUEST_TIMEOUT_S, Answer, Ending, OnAnswer, Session, Stage
 from desktop.net.tasks import TaskOwner
+from desktop.words import QT_TRANSLATE_NOOP
 
 log: Final = logging.getLogger(__name__)
 
@@ -118,6 +119,8 @@ class Link:
     ) -> None:
         self.phase = Phase.CONNECTING
         self.retry_at: float | None = None
+        self.problem: NetError | None = None
+        """Why it is not online, where something told it: the reason of ``on_phase`` with its parts."""
         self._connect = connect
         self._get_token = token
         self._listener = listener
@@ -193,57 +196,66 @@ class Link:
             self._transport = await self._connect()
             ending, retry_after_s = await self._serve(self._transport, token)
         except SignedOutError as problem:
-            return self._enter(Phase.SIGNED_OUT, problem.text)
+            return self._enter(Phase.SIGNED_OUT, problem)
         except KeyChangedError as problem:
-            return self._enter(Phase.KEY_CHANGED, problem.text)
+            return self._enter(Phase.KEY_CHANGED, problem)
         except VersionError as problem:
-            return self._enter(Phase.VERSION, problem.text)
+            return self._enter(Phase.VERSION, problem)
         except NetError as problem:
             if problem.code is Code.MOVED:
-                return await self._elsewhere(problem.text)
+                return await self._elsewhere(problem)
             if problem.retry_after_ms is not None:
                 retry_after_s = problem.retry_after_ms / 1000
-            return self._wait(problem.text, retry_after_s)
+            return self._wait(problem, retry_after_s)
         finally:
             self._transport = None
         if ending is Ending.MOVED:
-            return await self._elsewhere("The server has moved.")
+            return await self._elsewhere(QT_TRANSLATE_NOOP("services", "The server has moved."))
         return self._ended(ending, retry_after_s)
 
-    async def _elsewhere(self, reason: str) -> None:
+    async def _elsewhere(self, why: NetError | str) -> None:
         """The next try goes to the new address: with back-off, or two that point at each other spin."""
         if self._follow is not None:
             try:
                 await self._follow()
             except NetError as problem:
-                reason = problem.text
-        self._wait(reason, None)
+                why = problem
+        self._wait(why, None)
 
     def _ended(self, ending: Ending, retry_after_s: float | None) -> None:
         match ending:
             case Ending.VERSION:
                 self._enter(
-                    Phase.VERSION, "The server speaks another version of Parley. Update the older one."
+                    Phase.VERSION,
+                    QT_TRANSLATE_NOOP(
+                        "services", "The server speaks another version of Parley. Update the older one."
+                    ),
                 )
             case Ending.REPLACED:
-                self._enter(Phase.REPLACED, "This account was opened in another window.")
+                self._enter(
+                    Phase.REPLACED,
+                    QT_TRANSLATE_NOOP("services", "This account was opened in another window."),
+                )
             case Ending.TOKEN if not self._token_refused:
                 # A refused token says nothing about the network: fetch another and come back at once.
                 self._token_refused = True
                 self._wake.set()
                 self._wait("", None)
             case _:
-                self._wait("The connection to the server was lost.", retry_after_s)
+                self._wait(
+                    QT_TRANSLATE_NOOP("services", "The connection to the server was lost."), retry_after_s
+                )
 
-    def _wait(self, reason: str, retry_after_s: float | None) -> None:
+    def _wait(self, why: NetError | str, retry_after_s: float | None) -> None:
         self.retry_at = self._clock() + self._backoff.next_s(retry_after_s=retry_after_s)
-        self._enter(Phase.WAITING, reason)
+        self._enter(Phase.WAITING, why)
 
-    def _enter(self, phase: Phase, reason: str) -> None:
+    def _enter(self, phase: Phase, why: NetError | str) -> None:
         self.phase = phase
+        self.problem = why if isinstance(why, NetError) else None
         if phase is not Phase.WAITING:
             self.retry_at = None
-        self._listener.on_phase(phase, reason)
+        self._listener.on_phase(phase, why if isinstance(why, str) else why.text)
 
     async def _pause(self) -> None:
         if self.phase in _STOPPED or self.retry_at is None:

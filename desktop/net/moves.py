@@ -7,6 +7,7 @@ from dataclasses import replace
 from common.address import Address, parse_address
 from desktop.net.problems import KeyChangedError, NetError, NotParleyError
 from desktop.net.rest import look
+from desktop.words import QT_TRANSLATE_NOOP
 
 
 async def check_plain(address: Address, server_id: str) -> None:
@@ -30,7 +31,9 @@ async def where_now(old: Address, server_id: str) -> Address | None:
     try:
         address = parse_address(info.moved_to)
     except ValueError as problem:
-        raise NotParleyError("The server says that it has moved, and not where to.") from problem
+        raise NotParleyError(
+            QT_TRANSLATE_NOOP("services", "The server says that it has moved, and not where to.")
+        ) from problem
     return await proved(address, server_id, was_plain=old.secure is False)
 
 
@@ -48,7 +51,11 @@ async def proved(address: Address, server_id: str, *, was_plain: bool) -> Addres
     except KeyChangedError as problem:
         # Not the end of the account: whoever runs the server may mend the address it tells.
         raise NetError(
-            f"The server says that it has moved to {address.netloc}, and another one answers there. "
-            "Nothing was sent."
+            QT_TRANSLATE_NOOP(
+                "services",
+                "The server says that it has moved to {where}, and another one answers there. "
+                "Nothing was sent.",
+            ),
+            where=address.netloc,
         ) from problem
     return replace(address, secure=secure, server_id=None, invite=None)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from common.errors import Code
+from desktop.words import WordedError
 
 
-class NetError(Exception):
+class NetError(WordedError):
     """Something of the environment or a refusal; anything else that escapes is a bug."""
 
-    def __init__(self, text: str, *, code: Code | None = None, retry_after_ms: int | None = None) -> None:
-        super().__init__(text)
-        self.text = text
+    def __init__(
+        self, template: str, *, code: Code | None = None, retry_after_ms: int | None = None, **values: object
+    ) -> None:
+        super().__init__(template, **values)
         self.code = code
         self.retry_after_ms = retry_after_ms
 

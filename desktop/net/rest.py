@@ -22,6 +22,7 @@ from desktop.net.problems import (
     VersionError,
 )
 from desktop.net.socket import explain
+from desktop.words import QT_TRANSLATE_NOOP
 
 if TYPE_CHECKING:
     import httpcore2
@@ -34,6 +35,7 @@ TIMEOUT_S: Final = 15.0
 CONNECT_TIMEOUT_S: Final = 8.0
 ANSWER_MAX_BYTES: Final = 16 * 1024 * 1024
 _SIGNED_OUT_STATUS: Final = 401
+_NOT_PARLEY: Final = QT_TRANSLATE_NOOP("services", "What answers at {where} is not a Parley server.")
 _ERROR_STATUS: Final = 400
 
 
@@ -42,7 +44,9 @@ class RestClient:
 
     def __init__(self, address: Address, *, context: PinnedContext | None) -> None:
         if context is None and not address.is_loopback:
-            raise NotParleyError("Parley speaks without encryption only to this computer.")
+            raise NotParleyError(
+                QT_TRANSLATE_NOOP("services", "Parley speaks without encryption only to this computer.")
+            )
         self.address = address
         self._context = context
         self._client: httpx2.AsyncClient | None = None
@@ -105,7 +109,10 @@ class RestClient:
         try:
             return msgspec.json.decode(raw, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-            raise NotParleyError(f"{self.address.netloc} gave an answer that is not Parley's.") from problem
+            raise NotParleyError(
+                QT_TRANSLATE_NOOP("services", "{where} gave an answer that is not Parley's."),
+                where=self.address.netloc,
+            ) from problem
 
     async def _raw(
         self,
@@ -146,15 +153,17 @@ class RestClient:
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as problem:
             raise explain(problem, self.address) from problem
         except httpx2.RemoteProtocolError as problem:
-            raise NotParleyError(
-                f"What answers at {self.address.netloc} is not a Parley server."
-            ) from problem
+            raise NotParleyError(_NOT_PARLEY, where=self.address.netloc) from problem
         except httpx2.HTTPError as problem:
-            raise LostError("The server did not answer. Check the connection and try again.") from problem
+            raise LostError(
+                QT_TRANSLATE_NOOP(
+                    "services", "The server did not answer. Check the connection and try again."
+                )
+            ) from problem
         if response.status_code >= _ERROR_STATUS:
             raise self._refusal(response)
         if len(response.content) > ANSWER_MAX_BYTES:
-            raise NotParleyError("The server's answer is too large.")
+            raise NotParleyError(QT_TRANSLATE_NOOP("services", "The server's answer is too large."))
         return response.content
 
     def _refusal(self, response: httpx2.Response) -> RefusedError | NotParleyError | UnreachableError:
@@ -162,10 +171,15 @@ class RestClient:
             problem = msgspec.json.decode(response.content, type=rest.Problem)
         except (msgspec.DecodeError, UnicodeDecodeError):
             if response.status_code >= 500:  # noqa: PLR2004 - a proxy whose server is away
-                return UnreachableError("The server has a problem. Try again later.")
+                return UnreachableError(
+                    QT_TRANSLATE_NOOP("services", "The server has a problem. Try again later.")
+                )
             if response.status_code == _SIGNED_OUT_STATUS:
-                return RefusedError("The server does not take this sign-in.", code=Code.UNAUTHENTICATED)
-            return NotParleyError(f"What answers at {self.address.netloc} is not a Parley server.")
+                return RefusedError(
+                    QT_TRANSLATE_NOOP("services", "The server does not take this sign-in."),
+                    code=Code.UNAUTHENTICATED,
+                )
+            return NotParleyError(_NOT_PARLEY, where=self.address.netloc)
         return RefusedError(problem.message, code=problem.code, retry_after_ms=problem.retry_after_ms)
 
     def _opened(self) -> httpx2.AsyncClient:
@@ -209,7 +223,10 @@ async def look(address: Address) -> tuple[rest.ServerInfo, bool]:
     context = pinned_context(address.server_id)
     info = await _info(RestClient(address, context=context))
     if info.server_id != context.seen:
-        raise NotParleyError(f"What answers at {address.netloc} shows two different identities.")
+        raise NotParleyError(
+            QT_TRANSLATE_NOOP("services", "What answers at {where} shows two different identities."),
+            where=address.netloc,
+        )
     return _checked(info, address), True
 
 
@@ -217,24 +234,32 @@ async def _info(client: RestClient) -> rest.ServerInfo:
     try:
         return await client.get("/server", rest.ServerInfo)
     except RefusedError as problem:
-        raise NotParleyError(f"What answers at {client.address.netloc} is not a Parley server.") from problem
+        raise NotParleyError(_NOT_PARLEY, where=client.address.netloc) from problem
     finally:
         await client.close()
 
 
 def _checked(info: rest.ServerInfo, address: Address) -> rest.ServerInfo:
     if info.product != PRODUCT:
-        raise NotParleyError(f"What answers at {address.netloc} is not a Parley server.")
+        raise NotParleyError(_NOT_PARLEY, where=address.netloc)
     if address.server_id is not None and info.server_id != address.server_id:
         raise KeyChangedError(
-            f"The invite belongs to another server than the one at {address.netloc}. Nothing was sent. "
-            "Ask for a new invite."
+            QT_TRANSLATE_NOOP(
+                "services",
+                "The invite belongs to another server than the one at {where}. Nothing was sent. "
+                "Ask for a new invite.",
+            ),
+            where=address.netloc,
         )
     if negotiate(info.versions) is None:
         newer = min(info.versions, default=0) > 1
         raise VersionError(
-            "The server is newer than this program. Update Parley on this computer."
+            QT_TRANSLATE_NOOP(
+                "services", "The server is newer than this program. Update Parley on this computer."
+            )
             if newer
-            else "The server is older than this program. Ask whoever runs it to update it."
+            else QT_TRANSLATE_NOOP(
+                "services", "The server is older than this program. Ask whoever runs it to update it."
+            )
         )
     return info

@@ -16,6 +16,7 @@ from desktop.net.problems import (
     NotParleyError,
     UnreachableError,
 )
+from desktop.words import QT_TRANSLATE_NOOP
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
@@ -40,7 +41,9 @@ class SocketTransport:
         try:
             await self._connection.send(frame, text=True)
         except ConnectionClosed as problem:
-            raise LostError("The connection to the server was lost.") from problem
+            raise LostError(
+                QT_TRANSLATE_NOOP("services", "The connection to the server was lost.")
+            ) from problem
 
     async def receive(self) -> bytes | None:
         from websockets.exceptions import ConnectionClosed
@@ -73,7 +76,9 @@ async def open_socket(address: Address, *, context: PinnedContext | None) -> Soc
     from websockets.exceptions import InvalidHandshake
 
     if context is None and not address.is_loopback:
-        raise NotParleyError("Parley speaks without encryption only to this computer.")
+        raise NotParleyError(
+            QT_TRANSLATE_NOOP("services", "Parley speaks without encryption only to this computer.")
+        )
     uri = f"{'ws' if context is None else 'wss'}://{address.netloc}/ws"
     try:
         connection = await connect(
@@ -90,7 +95,9 @@ async def open_socket(address: Address, *, context: PinnedContext | None) -> Soc
             user_agent_header=None,
         )
     except InvalidHandshake as problem:
-        raise UnreachableError("The server does not take connections right now.") from problem
+        raise UnreachableError(
+            QT_TRANSLATE_NOOP("services", "The server does not take connections right now.")
+        ) from problem
     except (OSError, TimeoutError, asyncio.IncompleteReadError) as problem:
         raise explain(problem, address) from problem
     return SocketTransport(connection)
@@ -107,7 +114,10 @@ def explain(problem: BaseException, address: Address) -> NetError:
         found = _explain_one(cause, address)
         if found is not None:
             return found
-    return UnreachableError(f"{address.netloc} can't be reached. Is this computer online?")
+    return UnreachableError(
+        QT_TRANSLATE_NOOP("services", "{where} can't be reached. Is this computer online?"),
+        where=address.netloc,
+    )
 
 
 def _explain_one(cause: BaseException, address: Address) -> NetError | None:
@@ -116,21 +126,37 @@ def _explain_one(cause: BaseException, address: Address) -> NetError | None:
     match cause:
         case WrongIdentityError():
             found = KeyChangedError(
-                f"The server at {where} shows another key than before. Somebody may be between you and it, "
-                "or it was set up anew. Nothing was sent. Ask whoever runs it."
+                QT_TRANSLATE_NOOP(
+                    "services",
+                    "The server at {where} shows another key than before. Somebody may be between you "
+                    "and it, or it was set up anew. Nothing was sent. Ask whoever runs it.",
+                ),
+                where=where,
             )
         case NoIdentityError():
-            found = NotParleyError(f"What answers at {where} is not a Parley server.")
+            found = NotParleyError(
+                QT_TRANSLATE_NOOP("services", "What answers at {where} is not a Parley server."), where=where
+            )
         case ssl.SSLError():
             found = NotParleyError(
-                f"What answers at {where} is not a Parley server: it does not speak Parley's encryption."
+                QT_TRANSLATE_NOOP(
+                    "services",
+                    "What answers at {where} is not a Parley server: it does not speak Parley's encryption.",
+                ),
+                where=where,
             )
         case socket.gaierror():
-            found = UnreachableError(f'There is no computer named "{address.host}" here. Check the address.')
+            found = UnreachableError(
+                QT_TRANSLATE_NOOP("services", 'There is no computer named "{name}" here. Check the address.'),
+                name=address.host,
+            )
         case ConnectionRefusedError():
-            found = UnreachableError(f"Nothing listens at {where}. Is the server running?")
+            found = UnreachableError(
+                QT_TRANSLATE_NOOP("services", "Nothing listens at {where}. Is the server running?"),
+                where=where,
+            )
         case TimeoutError():
-            found = UnreachableError(f"{where} does not answer.")
+            found = UnreachableError(QT_TRANSLATE_NOOP("services", "{where} does not answer."), where=where)
         case _:
             pass
     return found

@@ -12,6 +12,7 @@ from common.protocol import rest
 from desktop.net.link import AccessToken
 from desktop.net.problems import NetError, RefusedError, SignedOutError
 from desktop.net.rest import RestClient
+from desktop.words import QT_TRANSLATE_NOOP
 
 T = TypeVar("T")
 _SPARE_S: Final = 20.0
@@ -53,7 +54,10 @@ class Tokens:
             await self._store(tokens.refresh_token)
         except OSError as problem:
             raise NetError(
-                "Your sign-in could not be saved on this computer. Is its disk full, or not writable?"
+                QT_TRANSLATE_NOOP(
+                    "services",
+                    "Your sign-in could not be saved on this computer. Is its disk full, or not writable?",
+                )
             ) from problem
         self._access = AccessToken(tokens.access_token, self._clock() + tokens.expires_in_s)
 
@@ -86,14 +90,21 @@ class Tokens:
     async def _refresh(self) -> AccessToken:
         secret = await self._secret()
         if secret is None:
-            raise SignedOutError("Sign in again: this computer no longer has your sign-in.")
+            raise SignedOutError(
+                QT_TRANSLATE_NOOP("services", "Sign in again: this computer no longer has your sign-in.")
+            )
         try:
             tokens = await self._client.post("/auth/refresh", rest.Tokens, rest.Refresh(refresh_token=secret))
         except RefusedError as problem:
             if problem.code in _OVER:
-                raise SignedOutError("This device was signed out. Sign in again.") from problem
+                raise SignedOutError(
+                    QT_TRANSLATE_NOOP("services", "This device was signed out. Sign in again.")
+                ) from problem
             raise NetError(
-                problem.text, code=problem.code, retry_after_ms=problem.retry_after_ms
+                problem.template,
+                code=problem.code,
+                retry_after_ms=problem.retry_after_ms,
+                **problem.values,
             ) from problem
         await self.adopt(tokens)
         assert self._access is not None  # noqa: S101 - adopt has set it
@@ -104,10 +115,14 @@ class Tokens:
             return await self._load()
         except TimeoutError as problem:
             raise NetError(
-                "Waiting for the keyring of this computer. Does it ask for a password?"
+                QT_TRANSLATE_NOOP(
+                    "services", "Waiting for the keyring of this computer. Does it ask for a password?"
+                )
             ) from problem
         except OSError as problem:
             raise NetError(
-                "Your sign-in can't be read on this computer. Is its keyring locked?",
+                QT_TRANSLATE_NOOP(
+                    "services", "Your sign-in can't be read on this computer. Is its keyring locked?"
+                ),
                 retry_after_ms=_LOCKED_MS,
             ) from problem

@@ -39,7 +39,7 @@ from desktop.services.state import (
 )
 from desktop.services.state import Link as LinkKind
 from desktop.services.timeline import TimelineService
-from desktop.services.words import service_error, tr
+from desktop.services.words import said, service_error, tr
 from desktop.storage.cache import Applied
 from desktop.storage.outbox import set_text
 from desktop.storage.profile import AccountRecord
@@ -261,7 +261,8 @@ class AccountService(AccountCalls):
 
     def link_touched(self, phase: Phase, reason: str) -> None:
         if phase is not Phase.CONNECTING:
-            self._reason = reason
+            problem = self.core.link.problem
+            self._reason = said(problem) if problem is not None else reason and tr(reason)
         if phase is Phase.ONLINE:
             for timeline in list(self._timelines.values()):
                 timeline.on_online()

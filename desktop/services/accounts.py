@@ -27,7 +27,7 @@ from desktop.services.account import AccountService
 from desktop.services.account_parts import AccountParts
 from desktop.services.api import Account
 from desktop.services.state import Link, ServerFound, ServiceError
-from desktop.services.words import service_error, tr
+from desktop.services.words import said, service_error, tr
 from desktop.storage.account_file import open_account_file
 from desktop.storage.profile import AccountRecord, Profile
 from desktop.storage.secrets import Secrets
@@ -63,7 +63,7 @@ class AccountsService(QObject):
             try:
                 self._accounts.append(await self._open(record))
             except StorageError as problem:
-                self.notice.emit(f"{record.server_name}: {problem.text}")
+                self.notice.emit(f"{record.server_name}: {said(problem)}")
         self.changed.emit()
         # The one hosted here waits for its server (``HostService.start``).
         for account in self._accounts:
@@ -80,7 +80,7 @@ class AccountsService(QObject):
         try:
             wanted = parse_address(address)
         except ValueError as problem:
-            raise ServiceError(str(problem)) from problem
+            raise service_error(problem) from problem
         try:
             info, secure = await look(wanted)
             if info.moved_to is not None:

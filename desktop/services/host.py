@@ -163,7 +163,7 @@ class HostService(QObject):
         try:
             await self._server.reset_password(username, new)
         except HostProblem as problem:
-            raise ServiceError(problem.text) from problem
+            raise ServiceError(tr(problem.text)) from problem
 
     async def _run(self, kept: _Kept, first: Register | None = None) -> HostedServer:
         settings = HostSettings(
@@ -176,8 +176,8 @@ class HostService(QObject):
         try:
             server = await self._start_server(settings)
         except HostProblem as problem:
-            self._set(HostState(running=False, name=kept.name, problem=problem.text))
-            raise ServiceError(problem.text) from problem
+            self._set(HostState(running=False, name=kept.name, problem=tr(problem.text)))
+            raise ServiceError(tr(problem.text)) from problem
         self._server = server
         self._accounts.hosted_id = server.server_id
         port = parse_address(server.url).port
@@ -203,7 +203,7 @@ class HostService(QObject):
         try:
             await server.stop()
         except HostProblem as late:
-            problem = late.text
+            problem = tr(late.text)
             raise ServiceError(problem) from late
         finally:
             self._set(HostState(running=False, name=self._state.name, problem=problem))

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from desktop.services.words import said
 from desktop.storage.worker import StorageError
 
 AGAIN_S: Final = 60.0
@@ -24,4 +25,4 @@ class StorageWatch:
         now = asyncio.get_running_loop().time()
         if now - self._told_at.get(problem.text, -AGAIN_S) >= AGAIN_S:
             self._told_at = {problem.text: now}
-            self._tell(problem.text)
+            self._tell(said(problem))

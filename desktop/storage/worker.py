@@ -20,6 +20,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from desktop.storage.schema import prepare
+from desktop.words import QT_TRANSLATE_NOOP, WordedError
 
 T = TypeVar("T")
 log: Final = logging.getLogger(__name__)
@@ -29,17 +30,15 @@ Connection = sqlite3.Connection
 
 Job = Callable[[Connection], T]
 WAITING_MAX: Final = 10_000
-_DAMAGED: Final = "The local copy of this account is damaged. Start Parley again to repair it."
-_FULL: Final = "The disk is full. Free some space; nothing was lost."
-_NOT_WRITABLE: Final = "The profile folder can't be written. Check its rights."
+_DAMAGED: Final = QT_TRANSLATE_NOOP(
+    "services", "The local copy of this account is damaged. Start Parley again to repair it."
+)
+_FULL: Final = QT_TRANSLATE_NOOP("services", "The disk is full. Free some space; nothing was lost.")
+_NOT_WRITABLE: Final = QT_TRANSLATE_NOOP("services", "The profile folder can't be written. Check its rights.")
 
 
-class StorageError(Exception):
+class StorageError(WordedError):
     """The file can't be read or written: disk full, no right, damaged. In words for the window."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.text = text
 
 
 class DamagedError(StorageError):
@@ -120,9 +119,9 @@ class Worker:
                 self._wake.notify()
                 return
         if full:
-            self._fail(task, StorageError("The disk does not keep up."))
+            self._fail(task, StorageError(QT_TRANSLATE_NOOP("services", "The disk does not keep up.")))
         else:
-            task.failed(ClosedError("The account is closed."))
+            task.failed(ClosedError(QT_TRANSLATE_NOOP("services", "The account is closed.")))
 
     async def run(
         self,
@@ -283,7 +282,9 @@ def _explain(problem: sqlite3.Error | msgspec.MsgspecError) -> StorageError:
         return StorageError(_FULL)
     if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}:
         return StorageError(_NOT_WRITABLE)
-    return StorageError(f"The local copy of this account can't be used: {problem}")
+    return StorageError(
+        QT_TRANSLATE_NOOP("services", "The local copy of this account can't be used: {why}"), why=problem
+    )
 
 
 def _set_exception(future: asyncio.Future[None], problem: Exception) -> None:

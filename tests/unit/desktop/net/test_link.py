@@ -212,3 +212,22 @@ async def test_a_server_that_moved_is_followed(bench: Bench) -> None:
     bench.transports[-1].drop(1006)
     await bench.online(3)
     assert bench.followed == 3
+
+
+async def test_why_it_waits_is_known_with_its_parts_until_it_is_online(bench: Bench) -> None:
+    transport = await bench.online()
+    bench.problems = [UnreachableError("{where} does not answer.", where="h:1")]
+    bench.link.try_now()
+    seen: list[NetError | None] = []
+    on_phase = bench.on_phase
+
+    def watched(phase: Phase, reason: str) -> None:
+        on_phase(phase, reason)
+        if reason == "h:1 does not answer.":
+            seen.append(bench.link.problem)
+
+    bench.on_phase = watched  # type: ignore[method-assign]  # the listener is the bench itself
+    transport.drop(1006)
+    await bench.online(2)
+    assert [problem and problem.values for problem in seen] == [{"where": "h:1"}]
+    assert bench.link.problem is None

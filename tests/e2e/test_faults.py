@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 from PySide6.QtWidgets import QLabel
 
-from common.errors import Code, ParleyError
+from common.errors import Code
 from desktop.bootstrap import Desktop
 from desktop.services.state import Link, SendState
 from desktop.views.conversation.view import ConversationView
 from desktop.views.panes import MIN_HEIGHT, MIN_WIDTH
 from desktop.views.settings.signout import SignOutSection
+from server.chat.model import ChatError
 from server.chat.service import commit as commit_service
+from server.kernel.database import StorageFullError
 from tests.e2e.conftest import Drive
 from tests.e2e.windows import (
     PATIENCE_S,
@@ -192,7 +194,9 @@ def test_a_full_disk_of_the_server_is_said_and_the_message_leaves_later(
     tmp_path: Path, drive: Drive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def full(*_: object) -> None:
-        raise ParleyError(Code.STORAGE_FULL, "no space", retry_after_ms=300)
+        problem = StorageFullError("no space")
+        problem.retry_after_ms = 300
+        raise problem
 
     async def story() -> None:
         mira, view = await _in_everyone(tmp_path)
@@ -211,12 +215,12 @@ def test_a_full_disk_of_the_server_is_said_and_the_message_leaves_later(
 
 def test_a_refused_message_says_why(tmp_path: Path, drive: Drive, monkeypatch: pytest.MonkeyPatch) -> None:
     async def refuse(*_: object) -> None:
-        raise ParleyError(Code.RECIPIENT_UNAVAILABLE, "this person can't be reached")
+        raise ChatError(Code.RECIPIENT_UNAVAILABLE, "this person can't be reached")
 
     async def story() -> None:
         mira, view = await _in_everyone(tmp_path)
         with monkeypatch.context() as broken:
-            broken.setattr(commit_service, "commit_batch", refuse)
+            broken.setattr(commit_service._Batch, "apply", refuse)
             write(view, "to nobody")
             await until(
                 lambda: messages(view) and messages(view)[-1].state is SendState.FAILED, timeout_s=PATIENCE_S

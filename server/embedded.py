@@ -8,6 +8,7 @@ database adapter at its start.
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
@@ -130,7 +131,7 @@ class EmbeddedServer:
         try:
             await server.start(first=settings.first)
         except (OperatorError, ParleyError, OSError) as problem:
-            raise EmbeddedError(str(problem)) from problem
+            raise EmbeddedError(_words(problem, settings.port)) from problem
         try:
             self._server, self._loop, self._stopping = server, asyncio.get_running_loop(), asyncio.Event()
             self._started.set_result(None)
@@ -139,6 +140,14 @@ class EmbeddedServer:
                 await self._stopping.wait()
         finally:
             await server.stop()
+
+
+def _words(problem: Exception, port: int) -> str:
+    """For a person at a window, who has no settings to look at; else as an operator is told."""
+    cause = problem.__cause__
+    if isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE:
+        return f"another program uses port {port} of this computer; end it, then try again"
+    return str(problem)
 
 
 async def _in_words(work: Coroutine[Any, Any, None]) -> None:

@@ -265,7 +265,7 @@ class AccountsService(QObject):
             await self._secrets.set(secret, token)
             if self._secrets.in_file and self._profile.say_secrets_notice():
                 self.notice.emit(
-                    tr("This computer has no keyring: your sign-in is kept in a file only you can read.")
+                    tr("This computer has no working keyring: your sign-in is in a file only you can read.")
                 )
 
         mine = Tokens(client, load=lambda: self._secrets.get(secret), store=keep)

@@ -198,4 +198,6 @@ async def test_wrong_words_are_told_plainly(place: Place) -> None:
         await desk.accounts.find("not an address")
     with pytest.raises(ServiceError, match="empty"):
         desk.account.timeline(desk.account.rooms[0].room_id).send(" \n")
-    assert desk.notices == ["This computer has no keyring: your sign-in is kept in a file only you can read."]
+    assert desk.notices == [
+        "This computer has no working keyring: your sign-in is in a file only you can read."
+    ]

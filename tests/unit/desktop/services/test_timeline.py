@@ -112,7 +112,8 @@ async def test_what_is_stored_while_a_page_is_read_is_not_lost(
     moving = rig.tasks.spawn(_do(move, timeline))
     await until(lambda: rig.worker.held)
     # One change for each part of the stream that a page may hold, and a message that no page has.
-    rig.hear(*[stream.edit(target, f"edited {target}") for target in (15, 100, 130, 190)], stream.say())
+    targets = (15, 100, 130, FIRST_SHOWN - 1, LONG - 10)
+    rig.hear(*[stream.edit(target, f"edited {target}") for target in targets], stream.say())
     await until(lambda: len(rig.worker.held) == 2)
     rig.worker.release()
     await until(moving.done)

@@ -11,7 +11,7 @@ from common.errors import Code, ParleyError
 from common.protocol import pushes, requests
 from desktop.net.link import Link, Phase
 from desktop.net.session import Answer
-from desktop.services.words import refusal_text
+from desktop.services.words import refusal_text, service_error, tr
 from desktop.storage.outbox import Draft, Outbox, add_draft, remove_draft, set_error
 from desktop.storage.worker import Worker
 
@@ -53,7 +53,8 @@ class Sender:
             self.pump()
 
         def failed(problem: Exception) -> None:
-            refusal = ParleyError(Code.INTERNAL, f"Not kept on this computer: {problem}")
+            words = tr("Not kept on this computer: {why}").format(why=service_error(problem).text)
+            refusal = ParleyError(Code.INTERNAL, words)
             self._outbox.refused(draft.room_id, draft.client_msg_id, refusal, 0.0)
             self._changed(draft.room_id)
             self.pump()

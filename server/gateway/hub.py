@@ -6,11 +6,11 @@ database before it goes on, so that a removed member's subscription ends before 
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from common.limits import HEADS_PER_FRAME, INT_MAX, SYNC_MAX_EVENTS
+from common.limits import HEADS_PER_FRAME, INT_MAX
 from common.protocol.codec import encode, frame_of
 from common.protocol.pushes import (
     AccountEvent,
@@ -27,6 +27,7 @@ from common.protocol.pushes import (
 from common.protocol.types import Head
 from server.gateway.connection import text_frame
 from server.gateway.ports import Accounts, Rooms
+from server.gateway.room import UNKNOWN, Entry, Room
 from server.gateway.session import Entrance, Session, keys_of
 from server.kernel.delivery import (
     Answers,
@@ -40,24 +41,7 @@ from server.kernel.delivery import (
 from server.kernel.presence import Presence
 
 _BEYOND: Final = INT_MAX + 1
-_UNKNOWN: Final = 0
-"""Before the first ``seq``: a membership of which no head is known yet."""
 _COMPARED_AT_ONCE: Final = 1_000
-
-
-class _Room:
-    """A room with members connected here.
-
-    While its ``seq`` is not known, events are held. Only the latest are: what a full ``held`` loses
-    shows as a gap once the ``seq`` is known, and is loaded then.
-    """
-
-    __slots__ = ("held", "seq", "sessions")
-
-    def __init__(self) -> None:
-        self.seq: int | None = None
-        self.held: deque[RoomEvent] = deque(maxlen=SYNC_MAX_EVENTS)
-        self.sessions: set[Session] = set()
 
 
 class Hub:
@@ -68,7 +52,7 @@ class Hub:
         self._accounts = accounts
         self._presence = presence
         self._ordinal = ordinal
-        self._rooms: dict[str, _Room] = {}
+        self._rooms: dict[str, Room] = {}
         self._users: defaultdict[str, set[Session]] = defaultdict(set)
         self._account_seqs: dict[str, int] = {}
         """Of each user here the last event of the account stream that was delivered."""
@@ -121,33 +105,25 @@ class Hub:
 
     async def _enter(self, session: Session, user_id: str, lost: dict[str, int]) -> Entrance:
         room_ids = await self._source.room_ids(user_id)
-        unsure = set()
-        for room_id in room_ids:
-            since = session.rooms.get(room_id, _UNKNOWN)
+        entries = {
+            room_id: self._subscribe(session, room_id, UNKNOWN)
+            for room_id in room_ids
             # Of a room that was lost since they were read the heads tell.
-            if room_id not in lost and self._subscribe(session, room_id, since).seq is None:
-                unsure.add(room_id)
+            if room_id not in lost and room_id not in session.rooms
+        }
         await self._presence.add_routes(self._ordinal, room_ids, ())
         heads = list(await self._source.heads(user_id))
-        for room_id in {*room_ids} - {head.room_id for head in heads}:
-            if session.rooms.get(room_id) == _UNKNOWN:
-                self._unsubscribe(session, room_id)
+        known = {head.room_id: head.seq for head in heads}
         missed: list[RoomEvent] = []
-        for head in heads:
-            if head.room_id not in session.rooms:
-                if lost.get(head.room_id, _BEYOND) <= head.seq:
-                    # What was lost was an earlier membership.
-                    await self._follow((session,), user_id, head.room_id, head.seq)
-                continue
-            session.rooms[head.room_id] = max(session.rooms[head.room_id], head.seq)
-            room = self._rooms[head.room_id]
-            if room.seq is None:
-                await self._begin(head.room_id, room, head.seq)
-            elif head.room_id in unsure and room.seq > head.seq:
-                # Another session's newer heads began the room: what lay between was dropped as old.
-                missed += await self._source.room_events(
-                    head.room_id, after_seq=head.seq, before_seq=room.seq + 1
-                )
+        for room_id in dict.fromkeys((*known, *session.rooms)):
+            seq = max(known.get(room_id, UNKNOWN), session.rooms.get(room_id, UNKNOWN))
+            if room_id in session.rooms and seq == UNKNOWN:
+                self._unsubscribe(session, room_id)
+            elif room_id in session.rooms and room_id in entries:
+                missed += await self._let_in(session, user_id, room_id, seq, entries[room_id])
+            elif room_id not in session.rooms and lost.get(room_id, _BEYOND) <= seq:
+                # What was lost was an earlier membership.
+                await self._follow([session], user_id, room_id, seq)
         chunks = [heads[at : at + HEADS_PER_FRAME] for at in range(0, len(heads), HEADS_PER_FRAME)]
         return Entrance(chunks, missed)
 
@@ -225,14 +201,15 @@ class Hub:
                 await self._room_events(room_id, room, events)
         waiting.clear()
 
-    async def _begin(self, room_id: str, room: _Room, seq: int) -> None:
+    async def _begin(self, room_id: str, room: Room, seq: int) -> None:
         """The room's ``seq`` is known: what was held goes on from there."""
         room.seq = seq
         held = tuple(room.held)
         room.held.clear()
+        room.sessions.update(room.reached())
         await self._room_events(room_id, room, held)
 
-    async def _room_events(self, room_id: str, room: _Room, events: Sequence[RoomEvent]) -> None:
+    async def _room_events(self, room_id: str, room: Room, events: Sequence[RoomEvent]) -> None:
         ready: list[RoomEvent] = []
         for event in events:
             if room.seq is None:
@@ -248,7 +225,7 @@ class Hub:
             self._take(room_id, room, event, ready)
         self._send(room, ready)
 
-    def _take(self, room_id: str, room: _Room, event: RoomEvent, ready: list[RoomEvent]) -> None:
+    def _take(self, room_id: str, room: Room, event: RoomEvent, ready: list[RoomEvent]) -> None:
         if room.seq is not None and event.seq <= room.seq:
             return
         room.seq = event.seq
@@ -259,10 +236,15 @@ class Hub:
             for session in self.sessions_of(event.user_id):
                 self._lose(session, room_id, event.seq)
         ready.append(event)
+        if due := room.reached():
+            self._send(room, ready)
+            ready.clear()
+            room.sessions.update(due)
 
-    def _send(self, room: _Room, events: Sequence[RoomEvent]) -> None:
+    def _send(self, room: Room, events: Sequence[RoomEvent]) -> None:
         if events:
-            self._broadcast(room.sessions, events, events[0].room_id)
+            self._broadcast(room.sessions, events)
+            room.keep(events)
             self.delivered += len(events) * len(room.sessions)
             for event in events:
                 if isinstance(event, MessageNew):
@@ -270,11 +252,11 @@ class Hub:
                     for session in self._users.get(event.message.author_id, ()):
                         session.answered(event.message.client_msg_id)
 
-    def _broadcast(self, sessions: Iterable[Session], pushes: Iterable[Push], room_id: str = "") -> None:
+    def _broadcast(self, sessions: Iterable[Session], pushes: Iterable[Push]) -> None:
         for payload in frame_of(map(encode, pushes)):
             frame = text_frame(payload)
             for session in sessions:
-                session.write(frame, room_id)
+                session.write(frame)
 
     async def _other(self, delivery: Delivery) -> None:
         match delivery:
@@ -288,12 +270,11 @@ class Hub:
             case UserDelivery():
                 await self._account_events(delivery.user_id, delivery.events)
             case MarksDelivery() if delivery.room_id in self._rooms:
-                self._broadcast(self._rooms[delivery.room_id].sessions, delivery.marks, delivery.room_id)
+                self._broadcast(self._rooms[delivery.room_id].sessions, delivery.marks)
             case TypingDelivery() if delivery.room_id in self._rooms:
                 writers = self._users.get(delivery.user_id, set())
                 others = self._rooms[delivery.room_id].sessions - writers
-                shown = TypingShown(delivery.room_id, delivery.user_id)
-                self._broadcast(others, (shown,), delivery.room_id)
+                self._broadcast(others, (TypingShown(delivery.room_id, delivery.user_id),))
             case ProfileDelivery():
                 rooms = (self._rooms[room_id] for room_id in delivery.room_ids if room_id in self._rooms)
                 self._broadcast({session for room in rooms for session in room.sessions}, (delivery.push,))
@@ -321,7 +302,9 @@ class Hub:
                     self._lose(session, event.room_id, _BEYOND)
             self._broadcast(sessions, (event,))
             if isinstance(event, AccountRoomAdded):
-                await self._added(sessions, user_id, event.head)
+                # Who did not enter yet reads which rooms there are only then.
+                entered = [each for each in sessions if each.account_seq >= 0]
+                await self._added(entered, user_id, event.head)
 
     async def _added(self, sessions: Sequence[Session], user_id: str, head: Head) -> None:
         for session in sessions:
@@ -331,50 +314,58 @@ class Hub:
         await self._follow(new, user_id, head.room_id, head.seq)
 
     async def _follow(self, sessions: Sequence[Session], user_id: str, room_id: str, seq: int) -> None:
-        """Subscribe a user from the ``seq`` of a head on: nothing before it, nothing after it missed.
+        """Subscribe sessions of a user from the ``seq`` of a head on."""
+        # All at once: what the user loses meanwhile all of them lose. Who ended is not there to do so.
+        entries = [
+            (session, self._subscribe(session, room_id, seq))
+            for session in sessions
+            if session.number in self._sessions
+        ]
+        room = self._rooms.get(room_id)
+        if not entries or room is None:
+            return
+        fresh = room.seq is None
+        if fresh:
+            await self._presence.add_routes(self._ordinal, (room_id,), ())
+        for session, entry in entries:
+            self._broadcast((session,), await self._let_in(session, user_id, room_id, seq, entry))
+        if fresh and (room := self._rooms.get(room_id)) is not None:
+            # What was told elsewhere before this route was known.
+            later = await self._source.room_events(room_id, after_seq=seq, before_seq=_BEYOND)
+            await self._room_events(room_id, room, later)
 
-        What tells of the head and the room's own events take different ways here, so either may be ahead of
+    async def _let_in(
+        self, session: Session, user_id: str, room_id: str, since: int, entry: Entry
+    ) -> list[RoomEvent]:
+        """Tell a subscribed session what comes, from ``since`` on; what the others were told after that.
+
+        What tells of a head and the room's own events take different ways here, so either may be ahead of
         the other. By now the user may have lost the room again.
         """
-        room, shown = self._rooms.get(room_id), seq
-        if room is not None and room.seq is not None and room.seq < seq:
-            earlier = await self._source.room_events(room_id, after_seq=room.seq, before_seq=seq + 1)
-            await self._room_events(room_id, room, earlier)
-        while (room := self._rooms.get(room_id)) is not None and room.seq is not None and room.seq > shown:
-            missed = await self._source.room_events(room_id, after_seq=shown, before_seq=room.seq + 1)
-            if not missed:
+        missed, older, shown = list[RoomEvent](), list[RoomEvent](), since
+        while (room := self._rooms.get(room_id)) is not None and room.awaits(entry, session):
+            if _lost_by(user_id, older):
+                self._unsubscribe(session, room_id)
                 break
-            if _lost_by(user_id, missed):
-                return
-            self._broadcast(sessions, missed, room_id)
-            shown = missed[-1].seq
-        # Who ended meanwhile is not there to be forgotten again.
-        still = [session for session in sessions if session.number in self._sessions]
-        for session in still:
-            room = self._subscribe(session, room_id, seq)
-        if not still or room is None or room.seq is not None:
-            return
-        await self._presence.add_routes(self._ordinal, (room_id,), ())
-        room = self._rooms.get(room_id)
-        if room is None:
-            return
-        began_at = room.seq
-        if began_at is None:
-            await self._begin(room_id, room, seq)
-        later = await self._source.room_events(room_id, after_seq=seq, before_seq=_BEYOND)
-        if began_at is not None and not _lost_by(user_id, later):
-            # By another session's newer heads: what lay between was dropped as old.
-            self._broadcast(still, [event for event in later if event.seq <= began_at], room_id)
-        await self._room_events(room_id, room, later)
+            missed += older
+            if (kept := room.kept(session, shown)) is not None:
+                session.rooms[room_id] = shown
+                room.let_in(session, shown)
+                if room.seq is None:
+                    await self._begin(room_id, room, shown)
+                return missed + kept
+            told = room.seq or shown
+            older = [*await self._source.room_events(room_id, after_seq=shown, before_seq=told + 1)]
+            shown = older[-1].seq if older else told
+        return []
 
-    def _subscribe(self, session: Session, room_id: str, since: int) -> _Room:
-        """``since``: the ``seq`` of a head that has the session's user as a member."""
+    def _subscribe(self, session: Session, room_id: str, since: int) -> Entry:
+        """Keep for the session what comes. ``since``: the ``seq`` of a head with its user as a member."""
         room = self._rooms.get(room_id)
         if room is None:
-            room = self._rooms[room_id] = _Room()
-        room.sessions.add(session)
+            room = self._rooms[room_id] = Room()
         session.rooms[room_id] = since
-        return room
+        return room.enter(session)
 
     def _lose(self, session: Session, room_id: str, seq: int) -> None:
         """The session's user lost the room at ``seq``; not where the session knows of a later membership."""
@@ -388,8 +379,8 @@ class Hub:
         room = self._rooms.get(room_id)
         if room is None:
             return
-        room.sessions.discard(session)
-        if not room.sessions:
+        room.forget(session)
+        if room.empty:
             del self._rooms[room_id]
             self._empty.add(room_id)
 

@@ -75,8 +75,8 @@ class Session:
         self.identity: Identity | None = None
         self.rooms: dict[str, int] = {}
         """What the hub subscribed it to, and up to which ``seq`` it knows that its user is a member."""
-        self.account_seq = 0
-        """Up to where ``welcome`` tells the account stream."""
+        self.account_seq = -1
+        """Up to where ``welcome`` tells the account stream; -1 before."""
         self.asked_at: float | None = None
         """When a ping went out that was not answered yet, as far as was seen."""
         self._gateway = gateway
@@ -89,20 +89,17 @@ class Session:
         self._ended = False
         self._unanswered: set[str | int] = set()
         """Commands on their way through the bus."""
-        self._held: list[tuple[str, bytes]] | None = []
+        self._held: list[bytes] | None = []
         self._held_bytes = 0
 
     # The way out.
 
-    def write(self, frame: bytes, room_id: str = "") -> None:
-        """A live frame made by ``text_frame``, of a room; held back until the session is ``ready``.
-
-        Then it goes only where the heads have the room.
-        """
+    def write(self, frame: bytes) -> None:
+        """A live frame made by ``text_frame``; held back until the session is ``ready``."""
         if self._held is None:
             self._connection.write(frame)
             return
-        self._held.append((room_id, frame))
+        self._held.append(frame)
         self._held_bytes += len(frame)
         if 0 < self._gateway.limits.send_queue_bytes < self._held_bytes:
             self._held.clear()
@@ -339,9 +336,8 @@ class Session:
         # In one go: nothing live may come between the heads and ready, which is held until here.
         self.push(Ready(), *entrance.missed)
         held, self._held = self._held or (), None
-        for room_id, frame in held:
-            if not room_id or room_id in self.rooms:
-                self._connection.write(frame)
+        for frame in held:
+            self._connection.write(frame)
 
     async def _renew(self, request: SessionRenew, context: SessionContext) -> Ok:
         identity = await self._gateway.authenticator.authenticate(request.token)

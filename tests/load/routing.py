@@ -201,11 +201,11 @@ class _Receiver:
     def __init__(self, number: int, work: GatewayWork) -> None:
         self.number = number
         self.rooms: dict[str, int] = {}
-        self.account_seq = 0
+        self.account_seq = -1
         self._work = work
 
-    def write(self, frame: bytes, room_id: str = "") -> None:
-        del frame, room_id
+    def write(self, frame: bytes) -> None:
+        del frame
         self._work.written += 1
 
 

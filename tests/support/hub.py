@@ -63,7 +63,7 @@ class Receiver:
     def __init__(self, number: int) -> None:
         self.number = number
         self.rooms: dict[str, int] = {}
-        self.account_seq = 0
+        self.account_seq = -1
         self.got: list[Push] = []
         self.pushed: list[Push] = []
         self.answers: list[object] = []
@@ -74,8 +74,7 @@ class Receiver:
     def answered(self, *keys: object) -> None:
         self.answers += keys
 
-    def write(self, frame: bytes, room_id: str = "") -> None:
-        del room_id
+    def write(self, frame: bytes) -> None:
         size = frame[1]
         at = 2 if size < 126 else 4
         self.got += decode_pushes(frame[at:])

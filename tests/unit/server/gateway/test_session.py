@@ -254,28 +254,12 @@ async def test_more_heads_than_a_connection_may_have_waiting_are_sent_as_they_ar
     for chunks in (1, 2, 3):
         await take_one(chunks)
     # What comes meanwhile waits until all of it was said.
-    session.write(
-        text_frame(encode(TypingShown(someone.rooms[0].room_id, new_id()))), someone.rooms[0].room_id
-    )
+    session.write(text_frame(encode(TypingShown(someone.rooms[0].room_id, new_id()))))
     assert len(wire.got) == 4
     wire.taken.set()
     await until(lambda: isinstance(wire.got[-1], TypingShown))
     assert [type(push) for push in wire.got] == [Welcome, Heads, Heads, Heads, Ready, TypingShown]
     assert [len(push.rooms) for push in wire.got if isinstance(push, Heads)] == [100, 100, 50]
-
-
-async def test_what_came_of_a_room_before_ready_is_shown_to_members_only(
-    gateway: Gateway, wire: Wire, someone: Someone
-) -> None:
-    someone.rooms = [head(5, ROOM)]
-    wire.taken.clear()
-    session = said_hello(gateway, wire)
-    await until(lambda: ROOM in session.rooms)
-    for room_id in (new_id(), ROOM, new_id()):
-        session.write(text_frame(encode(TypingShown(room_id, new_id()))), room_id)
-    wire.taken.set()
-    await until(lambda: isinstance(wire.got[-1], TypingShown))
-    assert [push.room_id for push in wire.got if isinstance(push, TypingShown)] == [ROOM]
 
 
 async def test_after_a_restore_all_come_anew_and_nothing_is_known_of_before(

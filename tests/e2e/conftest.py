@@ -19,15 +19,17 @@ def drive(qapp: QApplication) -> Iterator[Drive]:
     """Runs a coroutine on the loop that the windows use."""
     # As the program itself: a story goes on after its last window.
     qapp.setQuitOnLastWindowClosed(False)
-    loop = qasync.QEventLoop(qapp, already_running=False)
-    asyncio.set_event_loop(loop)
+    loops = [qasync.QEventLoop(qapp, already_running=False)]
+    asyncio.set_event_loop(loops[0])
 
     def run(work: Callable[[], Awaitable[None]]) -> None:
-        loop.run_until_complete(work())
+        loops[0].run_until_complete(work())
 
     yield run
     qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     qapp.processEvents()
     gc.collect()
-    loop.close()
     asyncio.set_event_loop(None)
+    loops.pop().close()
+    # Its timers belong to this thread: a collection in a server's thread would end them there, and crash.
+    gc.collect()

@@ -52,11 +52,11 @@ class Connection(asyncio.Protocol):
         "_accept",
         "_connections",
         "_fragments",
+        "_full",
         "_parts",
         "_pings",
         "_protocol",
         "_receiver",
-        "_room",
         "_send_limit",
         "_transport",
         "alive",
@@ -78,9 +78,8 @@ class Connection(asyncio.Protocol):
         self._parts: list[bytes] = []
         self._fragments = 0
         self._pings = 0
-        self._room = asyncio.Event()
-        """What is written is taken."""
-        self._room.set()
+        self._full: asyncio.Event | None = None
+        """While the transport's buffer is; set when it has room again."""
         self.alive = True
         """Something came since the heartbeat last looked."""
 
@@ -106,9 +105,11 @@ class Connection(asyncio.Protocol):
 
         For who has more to say at once than ``send_limit``. Closes (4408) where it takes too long.
         """
+        if self._full is None:
+            return
         try:
             async with asyncio.timeout(_DRAIN_TIMEOUT_S):
-                await self._room.wait()
+                await self._full.wait()
         except TimeoutError:
             self.close(CloseCode.SLOW_CONSUMER, "slow_consumer")
 
@@ -172,18 +173,20 @@ class Connection(asyncio.Protocol):
         self._connections.discard(self)
         self._protocol.receive_eof()
         self._transport = None
-        self._room.set()
+        self.resume_writing()
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
             receiver.lost()
 
     def pause_writing(self) -> None:
         """The transport's buffer is full."""
-        self._room.clear()
+        self._full = asyncio.Event()
 
     def resume_writing(self) -> None:
         """It has room again."""
-        self._room.set()
+        full, self._full = self._full, None
+        if full is not None:
+            full.set()
 
     # inside
 

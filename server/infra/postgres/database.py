@@ -25,6 +25,9 @@ _AGAIN_S: Final = 0.005
 _FRESH_S: Final = 1.0
 _CLOSE_TIMEOUT_S: Final = 30.0
 _LOCKED: Final = " FOR UPDATE"
+_INDEXED: Final = {"enable_seqscan": "off", "jit": "off"}
+"""Of a prepared statement PostgreSQL keeps the plan that was best at first. On a new server that is to read
+whole tables, which then grow; it thinks again when it has counted their rows, minutes later."""
 
 
 class PostgresDatabase:
@@ -78,6 +81,8 @@ class PostgresDatabase:
                 command_timeout=self._statement_timeout_s,
                 timeout=self._acquire_timeout_s,
                 statement_cache_size=1_024 if self._prepared else 0,
+                # PgBouncer takes no such settings, and what is not prepared is planned each time.
+                server_settings=_INDEXED if self._prepared else None,
                 init=_ids_as_bytes,
                 reset=_nothing,
             )

@@ -28,7 +28,7 @@ from desktop.services.state import (
 
 
 class Timeline(Protocol):
-    """One room's messages: a window of at most 300 items over the cache and the server.
+    """One room's messages: a window of at most 200 items over the cache and the server.
 
     Index 0 is the oldest. Signals are emitted after the change.
     """

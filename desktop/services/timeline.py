@@ -1,4 +1,4 @@
-"""One room's messages as a window of at most 300 items over cache and server, without gaps."""
+"""One room's messages as a window of at most 200 items over cache and server, without gaps."""
 
 from __future__ import annotations
 

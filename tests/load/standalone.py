@@ -36,6 +36,12 @@ _GOALS: Final = (
 )
 
 
+class LastingKafka(Kafka):
+    """As it is started where it stays: it compiles what it does often."""
+
+    compiling = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Processes of one server; without cores its one gateway is of role ``all``.
@@ -79,7 +85,7 @@ def run(wanted: Sequence[str] = ()) -> int:
     layouts = [layout for layout in LAYOUTS if not wanted or layout.name in wanted]
     try:
         with (
-            own_services((Postgres, Redis, Kafka)) as daemons,
+            own_services((Postgres, Redis, LastingKafka)) as daemons,
             tempfile.TemporaryDirectory(dir=build) as folder,
         ):
             for layout in layouts:

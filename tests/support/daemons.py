@@ -16,7 +16,7 @@ import sys
 import time
 import warnings
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import psutil
 
@@ -252,6 +252,9 @@ class Kafka(Daemon):
 
     name = "kafka"
 
+    compiling: ClassVar[tuple[str, ...]] = ("-XX:TieredStopAtLevel=1",)
+    """It lives for seconds: what is compiled well would not be used."""
+
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self._controller = free_port()
@@ -291,7 +294,7 @@ class Kafka(Daemon):
         process.kill()
 
     def _java(self) -> list[str]:
-        bounds = ["-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+        bounds = ["-Xmx384m", "-XX:+UseSerialGC", *self.compiling]
         # It tells hundreds of lines at every start, and each costs.
         quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
         return ["java", *bounds, quiet, "-cp", f"{self._jars}/*"]

@@ -82,8 +82,7 @@ class MessageDelegate(QStyledItemDelegate):
         """Key of the item that a jump led to."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        width = option.rect.width()
-        return QSize(width, self._row(index, width).height)
+        return self._row(index, option.rect.width()).size
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex

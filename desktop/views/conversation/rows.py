@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from PySide6.QtCore import QSize
+
 from common.limits import GROUP_GAP_MS
 from desktop.services.state import MessageItem, NoticeItem, SendState, TimelineItem
 from desktop.ui.fonts import px
@@ -19,8 +21,8 @@ GROUP_GAP: Final = 10
 DAY: Final = 40
 NEW: Final = 36
 NOTICE: Final = 30
-_KEPT: Final = 400
-"""More than a timeline's window of 300 rows."""
+_KEPT: Final = 300
+"""More than a timeline's window of 200 rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +40,17 @@ class Row:
     """Height of the separators."""
     gap: int
     """Between the separators and the bubble."""
-    height: int
+    size: QSize
     """Of the whole row."""
     looks: tuple[object, ...]
     """All that ``bubble`` was made from."""
     bubble: Layout | None
     """None for a notice."""
+
+    @property
+    def height(self) -> int:
+        """In pixels."""
+        return self.size.height()
 
 
 class Rows:
@@ -126,7 +133,7 @@ class Rows:
             new=new,
             above=above,
             gap=gap,
-            height=above + gap + high,
+            size=QSize(width, above + gap + high),
             looks=looks,
             bubble=bubble,
         )

@@ -68,8 +68,9 @@ def test_history_that_comes_in_above_does_not_measure_the_window_again(qapp: QAp
     del qapp
     rows = Rows()
     items = [message(seq) for seq in range(1, 500)]
-    walk(rows, items[:300])
-    walk(rows, items[400:460])
-    window = walk(rows, items[100:400])
-    moved = walk(rows, items[40:400])
+    walk(rows, items[:200])
+    walk(rows, items[100:300])
+    walk(rows, items[400:470])
+    window = walk(rows, items[100:300])
+    moved = walk(rows, items[40:300])
     assert all(after.bubble is before.bubble for after, before in zip(moved[61:], window[1:], strict=True))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sized
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from server.bootstrap import Server
 from server.settings import Settings
@@ -37,8 +40,7 @@ async def test_every_backup_is_one_moment(tmp_path: Path) -> None:
             talking = asyncio.ensure_future(talk(one, room, ended))
             counts = []
             for number in range(BACKUPS):
-                more = len(one.pushes) + 5
-                await until(lambda more=more: len(one.pushes) >= more)  # type: ignore[misc]  # a default binds the loop variable
+                await until(partial(reached, one.pushes, len(one.pushes) + 5))
                 file = tmp_path / str(number)
                 await backup(settings, file)
                 counts.append(consistent(file))
@@ -64,6 +66,10 @@ def consistent(file: Path) -> int:
         return sum(numbers.values())
 
 
+def reached(pushes: Sized, count: int) -> bool:
+    return len(pushes) >= count
+
+
 class Rows:
     def __init__(self, file: Path) -> None:
         self._reader = Reader(file)
@@ -71,7 +77,7 @@ class Rows:
     def close(self) -> None:
         self._reader.__exit__()
 
-    def columns(self, table: str, *names: str) -> list[tuple]:  # type: ignore[type-arg]  # of columns
+    def columns(self, table: str, *names: str) -> list[tuple[Any, ...]]:
         found = next(each for each in self._reader.tables if each.name == table)
         places = [found.columns.index(name) for name in names]
         return [tuple(row[place] for place in places) for rows in self._reader.pages(found) for row in rows]

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from common.errors import CloseCode
-from common.ids import new_id
-from common.limits import Limits
 from common.protocol.pushes import MessageNew
 from server import upkeep
 from server.bootstrap import Server
@@ -18,24 +16,8 @@ from server.settings import Settings
 from server.transfer.backup import backup
 from server.transfer.restore import restore
 from tests.support.client import client, direct_room, register
-from tests.support.services import services
-from tests.support.stores import postgres_url, redis_client
 
 pytestmark = pytest.mark.usefixtures("quiet_kafka")
-
-
-@pytest.fixture
-async def settings(tmp_path: Path) -> AsyncIterator[Settings]:
-    async with redis_client():
-        yield Settings(
-            data=tmp_path / "data",
-            port=0,
-            limits=Limits(messages_per_second=0),
-            database_url=await postgres_url(tmp_path),
-            redis_url=services().url("redis"),
-            kafka_servers=services().url("kafka"),
-            kafka_prefix=f"{new_id()}.",
-        )
 
 
 async def test_all_connections_are_closed_and_greeted_with_the_new_epoch(

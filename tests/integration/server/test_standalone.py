@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,30 +9,13 @@ import pytest
 
 from common.errors import CloseCode
 from common.ids import new_id
-from common.limits import Limits
 from common.protocol import requests
 from common.protocol.pushes import AccountRoomAdded, MessageDeleted, MessageEdited, MessageNew, ReactionAdded
 from server.bootstrap import Server
 from server.settings import Role, Settings, SettingsError
 from tests.support.client import Rest, client, direct_room, group_room, register
-from tests.support.services import services
-from tests.support.stores import postgres_url, redis_client
 
 pytestmark = pytest.mark.usefixtures("quiet_kafka")
-
-
-@pytest.fixture
-async def settings(tmp_path: Path) -> AsyncIterator[Settings]:
-    async with redis_client():
-        yield Settings(
-            data=tmp_path / "data",
-            port=0,
-            limits=Limits(messages_per_second=0),
-            database_url=await postgres_url(tmp_path),
-            redis_url=services().url("redis"),
-            kafka_servers=services().url("kafka"),
-            kafka_prefix=f"{new_id()}.",
-        )
 
 
 async def test_two_people_chat_and_all_is_there_after_a_restart(settings: Settings) -> None:

@@ -76,7 +76,7 @@ async def test_damage_found_in_use_is_said_and_repaired_at_the_next_start(
     timeline = account.timeline(room)
     words = f"{account.record.server_name}: The local copy of this account is damaged."
     await until(lambda: any(notice.startswith(words) for notice in desk.notices))
-    assert timeline.loading
+    await until(lambda: timeline.loading)  # told a turn of the loop after the notice
     await place.desks.pop().close()
     again = place.desk("ada")
     await again.accounts.start()

@@ -96,6 +96,10 @@ class Timeline(Protocol):
         """Ask for the page after."""
         ...
 
+    def reading(self, seq: int | None) -> None:
+        """The first row on screen stays in the window, whatever comes at its end; None: the end is read."""
+        ...
+
     async def jump(self, seq: int) -> int | None:
         """Move the window around ``seq``; its index, or None where it is gone."""
         ...

@@ -136,8 +136,8 @@ class TimelineService(Window):
             self._follows = False
             self._tasks.spawn(self._quietly(self.jump_to_end()), name="end")
         elif self._follows or not self._rows:
-            self._append(new)
             self._follows = True
+            self._append(new)
         elif new:
             self.ends_changed.emit()
         self.refresh_drafts()

@@ -21,6 +21,8 @@ WINDOW: Final = 200
 ROWS_MAX: Final = 160
 """Stream rows after a trim; the rest of the window is room for drafts and for growing without trimming."""
 DRAFTS_MAX: Final = 40
+_AROUND: Final = 20
+"""Rows above the first one on screen that stay with it."""
 
 
 class Window(QObject):
@@ -44,6 +46,7 @@ class Window(QObject):
         self._at_start = False
         self._opened = False
         self._loading = False
+        self._reading: int | None = None
 
     @property
     def items(self) -> Sequence[TimelineItem]:
@@ -56,6 +59,10 @@ class Window(QObject):
     @property
     def at_end(self) -> bool:
         return self._follows
+
+    def reading(self, seq: int | None) -> None:
+        """See ``desktop.services.api.Timeline``."""
+        self._reading = seq
 
     def on_people(self, user_ids: set[str]) -> None:
         """People look different."""
@@ -128,7 +135,11 @@ class Window(QObject):
                 self.updated.emit(at)  # the draft in its place: the key stays, nothing jumps
             else:
                 self.inserted.emit(at, 1)
-        self._trim(from_end=False)
+        if len(self._items) > WINDOW:
+            # Where somebody reads far above, what comes waits below the window.
+            first_kept = self._rows[len(self._rows) - ROWS_MAX + _AROUND].seq
+            self._trim(from_end=self._reading is not None and self._reading < first_kept)
+            self.ends_changed.emit()
 
     def _trim(self, *, from_end: bool) -> None:
         extra = len(self._rows) - ROWS_MAX
@@ -144,7 +155,6 @@ class Window(QObject):
             del self._rows[:extra], self._items[:extra]
             self._at_start = False
             self.removed.emit(0, extra)
-            self.ends_changed.emit()
 
     def _replace(self, index: int, row: Row) -> None:
         self._rows[index] = row

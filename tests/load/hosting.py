@@ -1,8 +1,8 @@
-"""A window beside its own server: ``python -m tests.load.hosting [--n 50] [--rate 100] [--seconds 20]``.
+"""A window beside its own server: ``python -m tests.load.hosting [--n 50] [--rate 100] [--seconds 30]``.
 
 The window hosts in its own process and shows the room in which N others write RATE messages a second
-together. A frame is due every 16 ms; what is told is how long after that it was painted, scrolled by a step.
-Prints one JSON object.
+together. A frame is due every 16 ms; what is told is how long after that it was painted: half of the time
+the window scrolls by a step each frame, then it follows what comes. Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -78,7 +78,9 @@ async def _host(folder: Path, options: argparse.Namespace) -> None:
     assert others.stdout is not None
     await others.stdout.readline()
     await asyncio.sleep(_WARM_UP_S)
-    late, painted, seen = await _frames(page, options.seconds - 2 * _WARM_UP_S)
+    half = options.seconds / 2 - _WARM_UP_S
+    late, painted, seen = await _frames(page, half, scroll=True)
+    following, following_painted, seen_following = await _frames(page, half, scroll=False)
     sent = await others.stdout.read()
     await others.wait()
     result = {
@@ -89,15 +91,19 @@ async def _host(folder: Path, options: argparse.Namespace) -> None:
         "frame_p99_ms": _percentile(late, 99),
         "frame_max_ms": _percentile(late, 100),
         "paint_p99_ms": _percentile(painted, 99),
-        "frames": len(late),
-        "messages_per_s": round(seen / (options.seconds - 2 * _WARM_UP_S), 1),
+        "following_p50_ms": _percentile(following, 50),
+        "following_p99_ms": _percentile(following, 99),
+        "following_max_ms": _percentile(following, 100),
+        "following_paint_p99_ms": _percentile(following_painted, 99),
+        "frames": len(late) + len(following),
+        "messages_per_s": round((seen + seen_following) / (2 * half), 1),
         "others_said": int(sent.decode().strip() or 0),
     }
     print(json.dumps(result), flush=True)
     await desktop.close()
 
 
-async def _frames(page: AccountPage, seconds: float) -> tuple[list[float], list[float], int]:
+async def _frames(page: AccountPage, seconds: float, *, scroll: bool) -> tuple[list[float], list[float], int]:
     """From when a frame was due to when it was painted; the painting alone; events that came meanwhile."""
     view = page.conversation
     assert view is not None
@@ -109,13 +115,17 @@ async def _frames(page: AccountPage, seconds: float) -> tuple[list[float], list[
     painted: list[float] = []
     due = began
     step = -_STEP_PX
+    if not scroll:
+        await view.timeline.jump_to_end()
+        view.list.follow()
     while due < began + seconds:
         due += _FRAME_S
         await asyncio.sleep(max(0.0, due - loop.time()))
         started = loop.time()
         if bar.value() in {bar.minimum(), bar.maximum()}:
             step = -step
-        bar.setValue(bar.value() + step)
+        if scroll:
+            bar.setValue(bar.value() + step)
         view.list.viewport().repaint()
         done = loop.time()
         late.append((done - due) * 1_000)
@@ -174,7 +184,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--n", type=int, default=50)
     parser.add_argument("--rate", type=float, default=100.0)
-    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--text", type=Path, help="real messages: a .jsonl.gz with a text in each line")
     parser.add_argument("--talk", help=argparse.SUPPRESS)
     return parser.parse_args()

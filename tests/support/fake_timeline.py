@@ -60,6 +60,7 @@ class FakeTimeline(QObject):
         """By what was sent last."""
         self.older_wanted = 0
         self.newer_wanted = 0
+        self.first_read: int | None = None
 
     @property
     def items(self) -> Sequence[TimelineItem]:
@@ -85,6 +86,9 @@ class FakeTimeline(QObject):
         """Edited, reacted to, delivered."""
         self._items[row] = replace(self._items[row], **fields)  # type: ignore[arg-type]  # any field of either
         self.updated.emit(row)
+
+    def reading(self, seq: int | None) -> None:
+        self.first_read = seq
 
     def load_older(self) -> None:
         self.older_wanted += 1

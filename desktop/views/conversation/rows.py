@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
-
-from PySide6.QtCore import QSize
 
 from common.limits import GROUP_GAP_MS
 from desktop.services.state import MessageItem, NoticeItem, SendState, TimelineItem
@@ -40,17 +37,12 @@ class Row:
     """Height of the separators."""
     gap: int
     """Between the separators and the bubble."""
-    size: QSize
+    height: int
     """Of the whole row."""
     looks: tuple[object, ...]
     """All that ``bubble`` was made from."""
     bubble: Layout | None
     """None for a notice."""
-
-    @property
-    def height(self) -> int:
-        """In pixels."""
-        return self.size.height()
 
 
 class Rows:
@@ -70,20 +62,16 @@ class Rows:
         self._fonts = Fonts.make()
         self._made.clear()
 
-    def known(self, item: TimelineItem) -> Row | None:
-        """The row of the item as it was shown last, whatever of it changed since."""
-        return self._made.get(item.key)
-
     def row(
         self,
         item: TimelineItem,
         before: TimelineItem | None,
         width: int,
-        room: Callable[[int], int],
+        room: int,
         *,
         new: bool,
     ) -> Row:
-        """``room`` tells how much of ``width`` a bubble may use; for ``new`` see ``Row``."""
+        """``room`` is how much of ``width`` a bubble may use; for ``new`` see ``Row``."""
         made = self._made.get(item.key)
         if (
             made is not None
@@ -95,7 +83,7 @@ class Rows:
             # Those of the window are asked for in turn: they outlast what left it.
             self._made.move_to_end(item.key)
             return made
-        row = self._make(item, before, width, room(width), new=new, known=made)
+        row = self._make(item, before, width, room, new=new, known=made)
         self._made[item.key] = row
         self._made.move_to_end(item.key)
         if len(self._made) > _KEPT:
@@ -133,7 +121,7 @@ class Rows:
             new=new,
             above=above,
             gap=gap,
-            size=QSize(width, above + gap + high),
+            height=above + gap + high,
             looks=looks,
             bubble=bubble,
         )

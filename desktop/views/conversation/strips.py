@@ -18,10 +18,11 @@ _PIXEL: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class _Strip:
+class Strip:
+    """A picture of all that a row shows of its message."""
+
     row: Row
-    area: tuple[int, int, int]
-    """Left, width and height, by which a window that was made wider or turned differs."""
+    left: int
     ratio: float
     picture: QPixmap
     size: int
@@ -31,40 +32,43 @@ class Strips:
     """The bubbles painted last, by the item's key."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, _Strip] = OrderedDict()
+        self._kept: OrderedDict[str, Strip] = OrderedDict()
         self._bytes = 0
 
     def forget(self) -> None:
-        """Colours or fonts changed."""
+        """Colours, fonts or the direction changed."""
         self._kept.clear()
         self._bytes = 0
 
-    def draw(
+    def find(self, painter: QPainter, row: Row) -> Strip | None:
+        """The picture of just this row, for what ``painter`` draws on."""
+        strip = self._kept.get(row.item.key)
+        if strip is None or strip.row is not row or strip.ratio != painter.device().devicePixelRatio():
+            return None
+        self._kept.move_to_end(row.item.key)
+        return strip
+
+    def make(
         self, painter: QPainter, row: Row, area: QRect, ground: QColor, paint: Callable[[QPainter], None]
-    ) -> None:
-        """Show in ``area`` what ``paint`` draws there, on a ``ground`` that is all of one colour."""
+    ) -> Strip | None:
+        """Keep what ``paint`` draws in ``area``, on a ``ground`` that is all of one colour.
+
+        What can't be kept is drawn at once.
+        """
         ratio = painter.device().devicePixelRatio()
         size = round(area.width() * area.height() * ratio * ratio) * _PIXEL
         bound = _BYTES * ratio * ratio
         # Between whole device pixels a picture would be blurred; a very large one is seen in parts.
         if not ratio.is_integer() or not 0 < size <= bound / 2:
             paint(painter)
-            return
-        strip = self._kept.get(row.item.key)
-        shape = (area.left(), area.width(), area.height())
-        if strip is None or strip.row is not row or strip.area != shape or strip.ratio != ratio:
-            strip = _Strip(row, shape, ratio, _picture(area, ratio, ground, paint), size)
-            self._keep(strip, bound)
-        else:
-            self._kept.move_to_end(row.item.key)
-        painter.drawPixmap(area.topLeft(), strip.picture)
-
-    def _keep(self, strip: _Strip, bound: float) -> None:
-        before = self._kept.pop(strip.row.item.key, None)
-        self._bytes += strip.size - (0 if before is None else before.size)
-        self._kept[strip.row.item.key] = strip
+            return None
+        strip = Strip(row, area.left(), ratio, _picture(area, ratio, ground, paint), size)
+        before = self._kept.pop(row.item.key, None)
+        self._bytes += size - (0 if before is None else before.size)
+        self._kept[row.item.key] = strip
         while self._bytes > bound:
             self._bytes -= self._kept.popitem(last=False)[1].size
+        return strip
 
 
 def _picture(area: QRect, ratio: float, ground: QColor, paint: Callable[[QPainter], None]) -> QPixmap:
@@ -73,7 +77,6 @@ def _picture(area: QRect, ratio: float, ground: QColor, paint: Callable[[QPainte
     # Opaque, so that letters are smoothed as they are on the window itself.
     picture.fill(ground)
     painter = QPainter(picture)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.translate(-area.topLeft())
     paint(painter)
     painter.end()

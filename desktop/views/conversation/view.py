@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from typing import Any, Final
 
@@ -21,10 +21,10 @@ from desktop.ui.plain import one_line, plain
 from desktop.views.context import Context
 from desktop.views.conversation.complete import Completions
 from desktop.views.conversation.composer import ComposerBox
-from desktop.views.conversation.delegate import Hit
 from desktop.views.conversation.emoji import QUICK, EmojiPicker, remember
 from desktop.views.conversation.list import MessageList
 from desktop.views.conversation.markdown import code_blocks, links, opens
+from desktop.views.conversation.painter import Hit
 from desktop.views.conversation.parts import DownButton, Header, HoverBar, Strip, typing_words
 from desktop.views.forms import Message
 from desktop.views.kit import LOOKS, Elided, plain_label
@@ -165,11 +165,17 @@ class ConversationView(QWidget):
 
     def _show_hindrance(self, *_: object) -> None:
         """Why the last message waits or failed, in words, for as long as it does."""
-        mine = [item for item in self.timeline.items if isinstance(item, MessageItem) and item.error]
-        words = mine[-1].error or "" if mine else ""
+        words = next((item.error for item in self._waiting() if item.error), None) or ""
         if words != self._hindrance:
             self._hindrance = words
             self.problem.say(words)
+
+    def _waiting(self) -> Iterator[MessageItem]:
+        """What waits to be sent or failed, the newest first: it stands below all that the server has."""
+        for item in reversed(self.timeline.items):
+            if not isinstance(item, MessageItem) or item.seq is not None:
+                return
+            yield item
 
     # Reading.
 

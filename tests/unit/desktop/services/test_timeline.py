@@ -12,6 +12,7 @@ from common.protocol import pushes, requests
 from desktop.services.pages import FIRST_PAGE
 from desktop.services.state import MessageItem, ServiceError
 from desktop.services.timeline import TimelineService
+from desktop.services.window import WINDOW
 from desktop.storage import cache
 from tests.support.rig import ME, ROOM, Rig, Stream, head, seqs
 from tests.support.wait import until
@@ -241,6 +242,31 @@ async def test_a_message_that_is_stored_takes_the_place_of_its_draft(rig: Rig, s
     assert moves == [("updated", FIRST_PAGE)]
     whole(timeline, stream)
     assert len(rig.core.outbox) == 0
+
+
+@pytest.mark.parametrize(
+    ("at", "follows"), [(None, True), (LONG + 60, True), (FIRST_SHOWN + 5, False)], ids=["end", "near", "far"]
+)
+async def test_what_is_read_stays_while_others_write(
+    rig: Rig, stream: Stream, at: int | None, follows: bool
+) -> None:
+    timeline = await opened(rig, stream)
+    timeline.reading(at)
+    for _ in range(WINDOW):
+        rig.hear(stream.say())
+    await rig.stored(stream.seq)
+    await until(lambda: seqs(timeline)[-1] + timeline.newer_count == stream.seq)
+    assert len(timeline.items) <= WINDOW
+    assert timeline.at_end is follows
+    assert at is None or at in seqs(timeline)
+    whole(timeline, stream)
+    # What is not in the window comes when it is scrolled to.
+    while not timeline.at_end:
+        timeline.reading(seqs(timeline)[-1])
+        await timeline._newer()
+    assert seqs(timeline)[-1] == stream.seq
+    assert len(timeline.items) <= WINDOW
+    whole(timeline, stream)
 
 
 async def test_a_head_below_what_is_shown_is_another_history(rig: Rig, stream: Stream) -> None:

@@ -8,11 +8,10 @@ import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QListView, QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.services.state import SendState
-from desktop.views.conversation.delegate import MessageDelegate
 from desktop.views.conversation.list import MessageList
 from tests.support.fake_timeline import FakeTimeline, message, notice
 from tests.support.mouse import move
@@ -214,8 +213,8 @@ def drag(view: MessageList, start: QPoint, end: QPoint) -> None:
 
 def text_box(view: MessageList, key: str) -> QRect:
     """Where the text of a message is, roughly: the inside of its bubble."""
-    index = view.rows.index(view.rows.row_of_key(key))
-    return view._painter.bubble_of(view.visualRect(index), index).adjusted(13, 9, -13, -9)
+    row = view.rows.row_of_key(key)
+    return view._painter.bubble_of(row, view.top_of(row)).adjusted(13, 9, -13, -9)
 
 
 def test_text_is_marked_within_a_message_and_across_several(qtbot: QtBot, window: QWidget) -> None:
@@ -253,29 +252,72 @@ def test_a_double_click_marks_a_word_and_it_stays_while_history_loads(qtbot: QtB
     assert view.marked_text() == "Supercalifragilistic"
 
 
-def test_a_tick_is_painted_in_its_place_and_only_another_height_measures_all_rows(
+def measuring(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The rows that are measured from now on."""
+    measured: list[int] = []
+    plain = MessageList.measure
+
+    def counted(self: MessageList, row: int) -> int:
+        measured.append(row)
+        return plain(self, row)
+
+    monkeypatch.setattr(MessageList, "measure", counted)
+    return measured
+
+
+def test_a_change_of_a_row_measures_it_alone(
     qtbot: QtBot, window: QWidget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measured: list[int] = []
-
-    def counted(self: MessageList) -> None:
-        measured.append(1)
-        QListView.doItemsLayout(self)
-
-    # Before there is one: Qt asks a view but once what it overrides.
-    monkeypatch.setattr(MessageList, "doItemsLayout", counted, raising=False)
-    timeline = FakeTimeline([message(seq, own=True) for seq in range(1, 9)])
+    timeline = FakeTimeline([message(seq, own=True) for seq in range(1, MANY)])
     view = shown(qtbot, window, timeline)
-    assert measured
-    measured.clear()
-    timeline.change(3, state=SendState.READ)
+    measured = measuring(monkeypatch)
+    timeline.change(55, state=SendState.READ)
     QApplication.processEvents()
-    assert not measured
-    before = view.visualRect(view.rows.index(4)).top() - view.visualRect(view.rows.index(3)).top()
-    timeline.change(3, body="now\nit\nis\nhigher", edited=True, rev=9)
-    qtbot.waitUntil(lambda: bool(measured))
-    after = view.visualRect(view.rows.index(4)).top() - view.visualRect(view.rows.index(3)).top()
-    assert after > before
+    assert measured == [55]
+
+    def high() -> int:
+        return view.visualRect(view.rows.index(55)).height()
+
+    before = high()
+    timeline.change(55, body="now\nit\nis\nhigher", edited=True, rev=9)
+    QApplication.processEvents()
+    assert measured == [55, 55]
+    assert high() > before
+
+
+def test_only_what_is_near_the_screen_is_measured(
+    qtbot: QtBot, window: QWidget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = measuring(monkeypatch)
+    timeline = FakeTimeline([message(seq, "words " * (seq % 9 * 6)) for seq in range(1, 200)])
+    view = shown(qtbot, window, timeline)
+    assert 5 < len(set(measured)) < 30
+    measured.clear()
+    view.resize(420, 400)
+    QApplication.processEvents()
+    assert 5 < len(set(measured)) < 30
+    view.verticalScrollBar().setValue(2_000)
+    measured.clear()
+    timeline.add(message(200))  # far below: nobody waits for its height
+    QApplication.processEvents()
+    assert measured == []
+
+
+def test_a_reader_who_scrolls_through_rows_of_unknown_height_sees_no_jump(
+    qtbot: QtBot, window: QWidget
+) -> None:
+    timeline = FakeTimeline([message(seq, "words " * (seq * 37 % 90)) for seq in range(1, 200)])
+    view = shown(qtbot, window, timeline)
+    bar = view.verticalScrollBar()
+    while bar.value():
+        key = on_screen(view)[0] if on_screen(view) else ""
+        before = top_of(view, key) if key else 0
+        value = bar.value()
+        bar.setValue(max(0, value - 40))
+        QApplication.processEvents()
+        if key:
+            assert top_of(view, key) == before + min(40, value)
+    assert on_screen(view)[0] == "m1"
 
 
 def test_a_page_that_does_not_fill_the_window_asks_for_more(qtbot: QtBot, window: QWidget) -> None:
@@ -288,10 +330,7 @@ def test_a_page_that_does_not_fill_the_window_asks_for_more(qtbot: QtBot, window
 
 def test_what_was_measured_is_freed_when_the_view_is_done_with(qtbot: QtBot, window: QWidget) -> None:
     view = shown(qtbot, window, FakeTimeline([message(1)]))
-    index = view.rows.index(0)
-    delegate = view.itemDelegate()
-    assert isinstance(delegate, MessageDelegate)
-    document = weakref.ref(delegate.document(index, view.visualRect(index).width()))
+    document = weakref.ref(view._painter.document(0))
     assert document() is not None
     view.let_go()
     assert document() is None

@@ -8,13 +8,10 @@ from functools import partial
 from typing import Final
 
 from PySide6.QtCore import (
-    QModelIndex,
-    QPersistentModelIndex,
     QPoint,
     QPointF,
     QRect,
     QRectF,
-    QSize,
     Qt,
 )
 from PySide6.QtGui import (
@@ -26,7 +23,7 @@ from PySide6.QtGui import (
     QPen,
     QTextCharFormat,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtWidgets import QAbstractScrollArea
 
 from desktop.models.timeline import TimelineModel
 from desktop.services.api import Timeline
@@ -34,6 +31,7 @@ from desktop.services.state import MessageItem, NoticeItem, SendState
 from desktop.ui.fonts import px, sized
 from desktop.ui.i18n import tr
 from desktop.ui.icons import paint_icon
+from desktop.ui.pens import colour, pen
 from desktop.ui.plain import plain
 from desktop.ui.theme import tokens
 from desktop.ui.times import day
@@ -67,114 +65,112 @@ class Hit:
     link: str = ""
 
 
-class MessageDelegate(QStyledItemDelegate):
-    """Rows are measured once and painted many times."""
+class MessagePainter:
+    """Rows are measured once and painted many times.
+
+    A ``row`` is a number of the model, ``top`` where it begins in the viewport.
+    """
 
     def __init__(self, timeline: Timeline, model: TimelineModel, view: QAbstractScrollArea) -> None:
-        super().__init__(view)
         self._timeline = timeline
         self._model = model
         self._view = view
         self._rows = Rows()
         self._strips = Strips()
+        self._width = 0
+        self._room = 0
+        self._direction = Qt.LayoutDirection.LeftToRight
         self.selection: TextSelection | None = None
         self.flash = ""
         """Key of the item that a jump led to."""
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return self._row(index, option.rect.width()).size
+    def fit(self) -> None:
+        """Take the width that there is now."""
+        view = self._view
+        self._width = view.viewport().width()
+        # As if the scroll bar were there: else all is measured twice when it comes.
+        self._room = min(self._width, view.width() - view.verticalScrollBar().sizeHint().width())
+        if view.layoutDirection() is not self._direction:
+            self._direction = view.layoutDirection()
+            self._strips.forget()
 
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        rect = QRect(option.rect)
-        row = self._row(index, rect.width())
-        item = row.item
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if row.day:
-            line = QRect(rect.left(), rect.top(), rect.width(), px(DAY))
-            words = day(at_ms(item), time.time_ns() // 1_000_000)
-            self._centred(painter, line, words, bold=True)
-            rect.setTop(rect.top() + px(DAY))
-        if row.new:
-            self._new(painter, QRect(rect.left(), rect.top(), rect.width(), px(NEW)))
-            rect.setTop(rect.top() + px(NEW))
-        if self.flash == item.key:
-            painter.fillRect(rect, QColor(tokens().selection))
-        if isinstance(item, NoticeItem):
-            self._centred(painter, rect, item.text)
-        elif row.bubble is not None:
-            focused = bool(option.state & QStyle.StateFlag.State_HasFocus)
-            marked = None if self.selection is None else self.selection.stretch(index.row())
-            rect.setTop(rect.top() + row.gap)
-            draw = partial(
-                self._message, rect=rect, item=item, made=row.bubble, focused=focused, marked=marked
-            )
-            if focused or marked is not None or self.flash == item.key:
-                draw(painter)
-            else:
-                area = self._bubble(rect, item, row.bubble).united(self._face(rect, row.bubble))
-                self._strips.draw(painter, row, area, QColor(tokens().background), draw)
-        painter.restore()
+    def height(self, row: int) -> int:
+        """Pixels that a row takes."""
+        return self._row(row).height
 
-    def hit(self, at: QPoint, rect: QRect, index: QModelIndex) -> Hit | None:
-        """What lies under a point of the viewport, in the row's ``rect``."""
-        row = self._row(index, rect.width())
-        item, made = row.item, row.bubble
-        if made is None or not isinstance(item, MessageItem):
+    def paint(self, painter: QPainter, row: int, top: int, *, focused: bool) -> None:
+        """Draw a row, or copy it where it looks as it did."""
+        made = self._row(row)
+        item = made.item
+        if made.above or self.flash == item.key or made.bubble is None:
+            self._paint_around(painter, made, top)
+        if made.bubble is None or not isinstance(item, MessageItem):
+            return
+        top += made.above + made.gap
+        marked = None if self.selection is None else self.selection.stretch(row)
+        if focused or marked is not None or self.flash == item.key:
+            self._message(painter, top, item=item, made=made.bubble, focused=focused, marked=marked)
+            return
+        strip = self._strips.find(painter, made)
+        if strip is None:
+            area = self._bubble(top, item, made.bubble).united(self._face(top, made.bubble))
+            draw = partial(self._message, top=top, item=item, made=made.bubble, focused=False, marked=None)
+            strip = self._strips.make(painter, made, area, colour(tokens().background), draw)
+        if strip is not None:
+            painter.drawPixmap(strip.left, top, strip.picture)
+
+    def hit(self, at: QPoint, row: int, top: int) -> Hit | None:
+        """What lies under a point of the viewport."""
+        made = self._row(row)
+        item, bubble = made.item, made.bubble
+        if bubble is None or not isinstance(item, MessageItem):
             return None
-        inside = at - self.bubble_of(rect, index).topLeft()
+        inside = at - self.bubble_of(row, top).topLeft()
         if (
-            made.quote is not None
-            and self._seen(made, made.quote).contains(inside)
+            bubble.quote is not None
+            and self._seen(bubble, bubble.quote).contains(inside)
             and item.reply is not None
         ):
             return Hit(item=item, quote=item.reply.seq)
-        for chip in made.chips:
-            if self._seen(made, chip.rect).contains(inside):
+        for chip in bubble.chips:
+            if self._seen(bubble, chip.rect).contains(inside):
                 return Hit(item=item, emoji=chip.emoji)
-        link = made.link_at(inside)
+        link = bubble.link_at(inside)
         return Hit(item=item, link=link) if link else None
 
-    def bubble_of(self, rect: QRect, index: QModelIndex) -> QRect:
-        """Where the bubble of a row is; empty for a notice."""
-        row = self._row(index, rect.width())
-        if row.bubble is None or not isinstance(row.item, MessageItem):
+    def bubble_of(self, row: int, top: int) -> QRect:
+        """Where the bubble of a row is in the viewport; empty for a notice."""
+        made = self._row(row)
+        if made.bubble is None or not isinstance(made.item, MessageItem):
             return QRect()
-        return self._bubble(rect.adjusted(0, row.above + row.gap, 0, 0), row.item, row.bubble)
+        return self._bubble(top + made.above + made.gap, made.item, made.bubble)
 
-    def document(self, index: QModelIndex, width: int) -> MessageDocument:
+    def document(self, row: int) -> MessageDocument:
         """The text of a message's row; a notice has none (``LookupError``)."""
-        made = self._row(index, width).bubble
-        if made is None:
-            raise LookupError(index.row())
-        return made.document
+        bubble = self._row(row).bubble
+        if bubble is None:
+            raise LookupError(row)
+        return bubble.document
 
-    def position_at(self, at: QPoint, rect: QRect, index: QModelIndex) -> int:
+    def position_at(self, at: QPoint, row: int, top: int) -> int:
         """The place in a row's text that is nearest to a point of the viewport."""
-        made = self._row(index, rect.width()).bubble
-        if made is None:
+        bubble = self._row(row).bubble
+        if bubble is None:
             return 0
-        inside = at - self.bubble_of(rect, index).topLeft() - made.text
+        inside = at - self.bubble_of(row, top).topLeft() - bubble.text
         if inside.y() < 0:
             return 0
-        return int(made.document.documentLayout().hitTest(QPointF(inside), Qt.HitTestAccuracy.FuzzyHit))
+        return int(bubble.document.documentLayout().hitTest(QPointF(inside), Qt.HitTestAccuracy.FuzzyHit))
 
-    def over_text(self, at: QPoint, rect: QRect, index: QModelIndex) -> bool:
+    def over_text(self, at: QPoint, row: int, top: int) -> bool:
         """Whether a point of the viewport is on a message's text."""
-        made = self._row(index, rect.width()).bubble
-        if made is None:
+        bubble = self._row(row).bubble
+        if bubble is None:
             return False
-        inside = at - self.bubble_of(rect, index).topLeft() - made.text
-        return QRectF(0, 0, made.document.idealWidth(), made.document.size().height()).contains(
+        inside = at - self.bubble_of(row, top).topLeft() - bubble.text
+        return QRectF(0, 0, bubble.document.idealWidth(), bubble.document.size().height()).contains(
             QPointF(inside)
         )
-
-    def moves(self, index: QModelIndex | QPersistentModelIndex) -> bool:
-        """Whether a row that changed has another height now, so that those below it move."""
-        known = self._rows.known(self._model.item(index.row()))
-        return known is None or self._row(index, known.width).height != known.height
 
     def forget(self) -> None:
         """Colours or fonts changed."""
@@ -183,53 +179,66 @@ class MessageDelegate(QStyledItemDelegate):
 
     # inside
 
-    def _row(self, index: QModelIndex | QPersistentModelIndex, width: int) -> Row:
-        number = index.row()
-        item = self._model.item(number)
+    def _row(self, row: int) -> Row:
+        item = self._model.item(row)
         first = self._timeline.unread_from
         new = first is not None and item.seq == first
-        return self._rows.row(item, self._model.before(number), width, self._room, new=new)
+        return self._rows.row(item, self._model.before(row), self._width, self._room, new=new)
 
-    def _room(self, width: int) -> int:
-        """As if the scroll bar were there: else all is measured twice when it comes."""
-        return min(width, self._view.width() - self._view.verticalScrollBar().sizeHint().width())
-
-    def _bubble(self, rect: QRect, item: MessageItem, made: Layout) -> QRect:
-        left = rect.left() + place.MARGIN + place.INDENT
+    def _bubble(self, top: int, item: MessageItem, made: Layout) -> QRect:
+        left = place.MARGIN + place.INDENT
         if item.own:
-            left = rect.right() + 1 - place.MARGIN - made.width
-        return QStyle.visualRect(
-            self._view.layoutDirection(), rect, QRect(left, rect.top(), made.width, made.height)
-        )
+            left = self._width - place.MARGIN - made.width
+        return self._turned(QRect(left, top, made.width, made.height), self._width)
 
-    def _face(self, rect: QRect, made: Layout) -> QRect:
+    def _face(self, top: int, made: Layout) -> QRect:
         """Where the author's picture is; empty where the message continues one of theirs, or is one's own."""
         if made.name is None:
             return QRect()
-        face = QRect(rect.left() + place.MARGIN, rect.top(), place.AVATAR, place.AVATAR)
-        return QStyle.visualRect(self._view.layoutDirection(), rect, face)
+        return self._turned(QRect(place.MARGIN, top, place.AVATAR, place.AVATAR), self._width)
 
     def _seen(self, made: Layout, part: QRect) -> QRect:
-        """A part of a bubble where it is seen: mirrored where the language runs right to left."""
-        whole = QRect(0, 0, made.width, made.height)
-        return QStyle.visualRect(self._view.layoutDirection(), whole, part)
+        """A part of a bubble where it is seen."""
+        return self._turned(part, made.width)
+
+    def _turned(self, part: QRect, width: int) -> QRect:
+        """A part of what is ``width`` wide: mirrored where the language runs right to left."""
+        if self._direction is Qt.LayoutDirection.LeftToRight:
+            return part
+        return QRect(width - part.x() - part.width(), part.y(), part.width(), part.height())
+
+    def _paint_around(self, painter: QPainter, made: Row, top: int) -> None:
+        """All of a row but its bubble."""
+        item, wide = made.item, self._width
+        if made.day:
+            words = day(at_ms(item), time.time_ns() // 1_000_000)
+            self._centred(painter, QRect(0, top, wide, px(DAY)), words, bold=True)
+            top += px(DAY)
+        if made.new:
+            self._new(painter, QRect(0, top, wide, px(NEW)))
+            top += px(NEW)
+        rect = QRect(0, top, wide, made.height - made.above)
+        if self.flash == item.key:
+            painter.fillRect(rect, colour(tokens().selection))
+        if isinstance(item, NoticeItem):
+            self._centred(painter, rect, item.text)
 
     def _new(self, painter: QPainter, line: QRect) -> None:
         t = tokens()
-        self._centred(painter, line, tr("New"), bold=True, colour=t.danger)
+        self._centred(painter, line, tr("New"), bold=True, ink=t.danger)
         wide = painter.fontMetrics().horizontalAdvance(tr("New")) // 2 + 14
         middle, y = line.center().x(), line.center().y()
-        colour = QColor(t.danger)
-        colour.setAlphaF(0.6)
-        painter.setPen(QPen(colour, 1))
+        faint = QColor(t.danger)
+        faint.setAlphaF(0.6)
+        painter.setPen(QPen(faint, 1))
         painter.drawLine(line.left() + place.MARGIN, y, middle - wide, y)
         painter.drawLine(middle + wide, y, line.right() - place.MARGIN, y)
 
     def _centred(
-        self, painter: QPainter, rect: QRect, text: str, *, bold: bool = False, colour: str = ""
+        self, painter: QPainter, rect: QRect, text: str, *, bold: bool = False, ink: str = ""
     ) -> None:
         painter.setFont(sized(12, QFont.Weight.DemiBold if bold else QFont.Weight.Normal))
-        painter.setPen(QColor(colour or tokens().muted))
+        painter.setPen(colour(ink or tokens().muted))
         room = rect.width() - 2 * place.MARGIN
         line = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room)
         painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, line)
@@ -237,31 +246,33 @@ class MessageDelegate(QStyledItemDelegate):
     def _message(
         self,
         painter: QPainter,
+        top: int,
         *,
-        rect: QRect,
         item: MessageItem,
         made: Layout,
         focused: bool,
         marked: tuple[int, int] | None,
     ) -> None:
         t = tokens()
-        bubble = self._bubble(rect, item, made)
+        bubble = self._bubble(top, item, made)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         ground = t.own if item.own else t.surface
         own_edge = t.accent if t.outlined else ground
         edge = t.accent if focused or item.mentions_me else own_edge if item.own else t.line
-        painter.setPen(QPen(QColor(edge), 2 if focused else 1))
-        painter.setBrush(QColor(ground))
+        painter.setPen(pen(edge, 2 if focused else 1))
+        painter.setBrush(colour(ground))
         shape = QRectF(bubble).adjusted(0.5, 0.5, -0.5, -0.5)
         painter.drawRoundedRect(shape, RADIUS_BUBBLE, RADIUS_BUBBLE)
         author = item.author
         painter.translate(bubble.topLeft())
         if made.name is not None:
-            colour = avatar_colour(author.user_id, author.colour)
-            face = self._face(rect, made).translated(-bubble.topLeft())
+            shade = avatar_colour(author.user_id, author.colour)
+            face = self._face(top, made).translated(-bubble.topLeft())
             if author.picture is None or not paint_picture(painter, face, author.picture):
-                paint_avatar(painter, QRectF(face), text=initials(author.name), colour=colour)
+                paint_avatar(painter, QRectF(face), text=initials(author.name), colour=shade)
             painter.setFont(self._rows.fonts.name)
-            painter.setPen(QColor(readable(colour, ground, t.least)))
+            painter.setPen(colour(readable(shade, ground, t.least)))
             name = painter.fontMetrics().elidedText(
                 author.name, Qt.TextElideMode.ElideRight, made.name.width()
             )
@@ -270,6 +281,7 @@ class MessageDelegate(QStyledItemDelegate):
         self._text(painter, made, item, marked)
         self._chips(painter, made)
         self._meta(painter, made, item)
+        painter.restore()
 
     def _text(
         self, painter: QPainter, made: Layout, item: MessageItem, marked: tuple[int, int] | None
@@ -297,9 +309,9 @@ class MessageDelegate(QStyledItemDelegate):
             return
         t, box = on_bubble(tokens(), own=item.own), made.quote
         bar = QRect(box.left(), box.top(), 3, box.height())
-        painter.fillRect(self._seen(made, bar), QColor(t.accent))
+        painter.fillRect(self._seen(made, bar), colour(t.accent))
         line = self._seen(made, QRect(box.left() + 11, box.top(), box.width() - 11, px(18)))
-        painter.setPen(QColor(t.muted))
+        painter.setPen(colour(t.muted))
         font = QFont(self._rows.fonts.name)
         for words in (item.reply.author.name, plain(item.reply.excerpt) or tr("Deleted message")):
             painter.setFont(font)
@@ -312,11 +324,11 @@ class MessageDelegate(QStyledItemDelegate):
         t = tokens()
         painter.setFont(sized(12))
         for chip in made.chips:
-            painter.setPen(QPen(QColor(t.accent if chip.mine else t.line), 1))
-            painter.setBrush(QColor(t.selection if chip.mine else t.field))
+            painter.setPen(pen(t.accent if chip.mine else t.line))
+            painter.setBrush(colour(t.selection if chip.mine else t.field))
             spot = self._seen(made, chip.rect)
             painter.drawRoundedRect(QRectF(spot).adjusted(0.5, 0.5, -0.5, -0.5), px(11), px(11))
-            painter.setPen(QColor(t.text))
+            painter.setPen(colour(t.text))
             painter.drawText(spot, Qt.AlignmentFlag.AlignCenter, chip.text)
 
     def _meta(self, painter: QPainter, made: Layout, item: MessageItem) -> None:
@@ -324,12 +336,12 @@ class MessageDelegate(QStyledItemDelegate):
         line = QRect(made.meta) if made.beside else self._seen(made, made.meta)
         tick = _TICKS.get(item.state)
         if tick is not None:
-            icon, colour = tick
+            icon, shade = tick
             size = px(place.TICK)
             y = line.center().y() - size / 2 + 1
             spot = QRectF(line.right() + 1 - size, y, size, size)
-            paint_icon(painter, spot, icon, getattr(t, colour))
+            paint_icon(painter, spot, icon, getattr(t, shade))
             line.setRight(line.right() - size - 4)
         painter.setFont(self._rows.fonts.small)
-        painter.setPen(QColor(t.danger if item.state is SendState.FAILED else t.muted))
+        painter.setPen(colour(t.danger if item.state is SendState.FAILED else t.muted))
         painter.drawText(line, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, made.words)

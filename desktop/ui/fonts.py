@@ -59,14 +59,16 @@ def px(pixels: int) -> int:
     return round(pixels * scale())
 
 
-def sized(pixels: int, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
-    """The program's font in a size of the design."""
-    return QFont(_made(px(pixels), weight))
+def sized(pixels: int, weight: QFont.Weight = QFont.Weight.Normal, *, italic: bool = False) -> QFont:
+    """The program's font in a size of the design; it is shared, so it is never changed."""
+    return exact(px(pixels), weight, italic=italic)
 
 
 @lru_cache(maxsize=64)
-def _made(pixels: int, weight: QFont.Weight) -> QFont:
+def exact(pixels: int, weight: QFont.Weight, *, italic: bool = False) -> QFont:
+    """The program's font this large, whatever the size of text; it is shared, so it is never changed."""
     font = QFont(FAMILY)
     font.setPixelSize(pixels)
     font.setWeight(weight)
+    font.setItalic(italic)
     return font

@@ -197,10 +197,10 @@ def _picture(painter: QPainter, place: QRect, entry: Entry) -> None:
         inset = (_AVATAR - _ICON) / 2
         paint_icon(painter, QRectF(place).adjusted(inset, inset, -inset, -inset), entry.icon, t.accent)
     elif person is None:
-        paint_avatar(painter, QRectF(place), text="#", colour=avatar_colour(entry.room_id))
+        paint_avatar(painter, place, text="#", ground=avatar_colour(entry.room_id))
     elif person.picture is None or not paint_picture(painter, place, person.picture):
         colour = avatar_colour(person.user_id, person.colour)
-        paint_avatar(painter, QRectF(place), text=initials(person.name), colour=colour)
+        paint_avatar(painter, place, text=initials(person.name), ground=colour)
 
 
 def person_entry(person: Person, *, picked: bool = False, note: str = "") -> Entry:

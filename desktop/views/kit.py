@@ -163,7 +163,7 @@ class Avatar(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         if self._picture is None or not paint_picture(painter, self.rect(), self._picture):
-            paint_avatar(painter, self.rect().toRectF(), text=self._text, colour=self._colour)
+            paint_avatar(painter, self.rect(), text=self._text, ground=self._colour)
 
 
 def paint_scrim(painter: QPainter, rect: QRect) -> None:

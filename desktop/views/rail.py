@@ -59,7 +59,7 @@ class AccountButton(QAbstractButton):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         inset = px(_BUTTON - _AVATAR) / 2
         place = QRectF(self.rect()).adjusted(inset, inset, -inset, -inset)
-        paint_avatar(painter, place, text=initials(info.server_name), colour=avatar_colour(info.server_id))
+        paint_avatar(painter, place, text=initials(info.server_name), ground=avatar_colour(info.server_id))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         if self.isChecked() or self.hasFocus():
             painter.setPen(QPen(QColor(t.accent), 2 if self.isChecked() else 1))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRect, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QPixmap, QPixmapCache
+from PySide6.QtGui import QFont, QPainter, QPainterPath, QPixmap, QPixmapCache
+
+from desktop.ui.fonts import exact
+from desktop.ui.pens import colour
 
 _SIZE_OF_TEXT = 0.36
 
@@ -16,18 +19,15 @@ def initials(name: str) -> str:
     return (words[0][0] + words[-1][0] if len(words) > 1 else words[0][:2]).upper()
 
 
-def paint_avatar(painter: QPainter, rect: QRectF, *, text: str, colour: str) -> None:
+def paint_avatar(painter: QPainter, rect: QRect | QRectF, *, text: str, ground: str) -> None:
     """Draw it into ``rect``, a square."""
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(QColor(colour))
+    painter.setBrush(colour(ground))
     painter.drawEllipse(rect)
-    font = QFont(painter.font())
-    font.setPixelSize(max(8, round(rect.height() * _SIZE_OF_TEXT)))
-    font.setWeight(QFont.Weight.Bold)
-    painter.setFont(font)
-    painter.setPen(QColor("#FFFFFF"))
+    painter.setFont(exact(max(8, round(rect.height() * _SIZE_OF_TEXT)), QFont.Weight.Bold))
+    painter.setPen(colour("#FFFFFF"))
     painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, text)
     painter.restore()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from PySide6.QtCore import QPoint, QPointF, QRect
+from PySide6.QtCore import QPoint, QPointF, QRect, Qt
 from PySide6.QtGui import QAbstractTextDocumentLayout, QFont, QFontMetrics
 
 from desktop.services.state import MessageItem, SendState
@@ -28,20 +28,23 @@ _CHIPS: Final = 28
 _META: Final = 18
 _MAX_BUBBLE: Final = 620
 _QUOTE_WIDTH: Final = 240
+_RIGHT: Final = Qt.TextElideMode.ElideRight
 
 
 @dataclass(frozen=True, slots=True)
 class Fonts:
     """Made once: a delegate asks for them at every row."""
 
-    body: QFont
     small: QFont
     name: QFont
+    small_metrics: QFontMetrics
+    name_metrics: QFontMetrics
 
     @classmethod
     def make(cls) -> Fonts:
         """Sizes of experience.md."""
-        return cls(sized(14), sized(11), sized(13, QFont.Weight.DemiBold))
+        small, name = sized(11), sized(13, QFont.Weight.DemiBold)
+        return cls(small, name, QFontMetrics(small), QFontMetrics(name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,8 @@ class Layout:
     """The meta line stands at the free end of the last line, else below the text at the bubble's end."""
     words: str
     """Of the meta line: the time, "edited", "not sent"."""
+    title: str
+    """The author's name as far as there is room; empty where none stands there."""
 
     def link_at(self, at: QPoint) -> str:
         """The address under a point of the bubble, or empty."""
@@ -104,14 +109,14 @@ def lay_out(item: MessageItem, width: int, *, grouped: bool, fonts: Fonts, token
     document = MessageDocument(shown_body(item), colours, erased=item.deleted, names=names)
     document.setTextWidth(most)
     text_wide = min(most, round(document.idealWidth()) + 1)
-    small = QFontMetrics(fonts.small)
     words = meta_words(item)
-    meta_wide = small.horizontalAdvance(words) + (px(TICK) + 4 if item.own else 0)
-    beside = not document.ends_in_code and document.last_line_width() + 12 + meta_wide <= most
-    wide = max(text_wide, document.last_line_width() + 12 + meta_wide if beside else meta_wide)
+    meta_wide = fonts.small_metrics.horizontalAdvance(words) + (px(TICK) + 4 if item.own else 0)
+    last_line = document.last_line_width() + 12 + meta_wide
+    beside = not document.ends_in_code and last_line <= most
+    wide = max(text_wide, last_line if beside else meta_wide)
     headed = not item.own and not grouped
     if headed:
-        wide = max(wide, min(most, QFontMetrics(fonts.name).horizontalAdvance(item.author.name)))
+        wide = max(wide, min(most, fonts.name_metrics.horizontalAdvance(item.author.name)))
     if item.reply is not None:
         wide = max(wide, min(most, px(_QUOTE_WIDTH)))
     chips, chips_wide, rows = _chips(item, most, fonts)
@@ -122,6 +127,7 @@ def lay_out(item: MessageItem, width: int, *, grouped: bool, fonts: Fonts, token
         document.setTextWidth(wide)
     y = PAD_Y
     name = QRect(PAD_X, y, wide, px(_NAME)) if headed else None
+    title = fonts.name_metrics.elidedText(item.author.name, _RIGHT, wide) if headed else ""
     y += px(_NAME) if headed else 0
     quote = QRect(PAD_X, y, wide, px(_QUOTE - 6)) if item.reply is not None else None
     y += px(_QUOTE) if quote is not None else 0
@@ -148,17 +154,17 @@ def lay_out(item: MessageItem, width: int, *, grouped: bool, fonts: Fonts, token
         meta=meta,
         beside=beside,
         words=words,
+        title=title,
     )
 
 
 def _chips(item: MessageItem, most: int, fonts: Fonts) -> tuple[list[Chip], int, int]:
     """Reactions in rows of at most ``most`` pixels; their width and the number of rows."""
-    metrics = QFontMetrics(fonts.small)
     chips: list[Chip] = []
     left = row = widest = 0
     for reaction in item.reactions:
         text = f"{reaction.emoji} {reaction.count}"
-        wide = metrics.horizontalAdvance(text) + 18
+        wide = fonts.small_metrics.horizontalAdvance(text) + 18
         if left and left + wide > most:
             left, row = 0, row + 1
         spot = QRect(left, row * px(_CHIPS), wide, px(_CHIP))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -101,6 +101,20 @@ def _parser(*, linkify: bool) -> Any:  # noqa: ANN401 - imported on first use: t
     return parser
 
 
+@cache
+def _option() -> QTextOption:
+    option = QTextOption()
+    option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+    return option
+
+
+@lru_cache(maxsize=8)
+def _line_format(pixels: int) -> QTextBlockFormat:
+    block = QTextBlockFormat()
+    block.setLineHeight(pixels, QTextBlockFormat.LineHeightTypes.FixedHeight.value)
+    return block
+
+
 class MessageDocument(QTextDocument):
     """A message's text, laid out; it refuses to load anything that it names."""
 
@@ -116,14 +130,10 @@ class MessageDocument(QTextDocument):
         """``erased``: a placeholder, which is no markup. ``names``: mentions as they stand in the body."""
         super().__init__(parent)
         self.grounds: tuple[Ground, ...] = ()
-        font = sized(BODY_PX)
-        font.setItalic(erased)
-        self.setDefaultFont(font)
+        self.setDefaultFont(sized(BODY_PX, italic=erased))
         self.setDocumentMargin(0)
         self.setUndoRedoEnabled(False)
-        option = QTextOption()
-        option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
-        self.setDefaultTextOption(option)
+        self.setDefaultTextOption(_option())
         self.setIndentWidth(px(_INDENT))
         if has_markup(body) and not erased:
             self.setDefaultStyleSheet(
@@ -137,14 +147,14 @@ class MessageDocument(QTextDocument):
             if "<pre>" in html or "<blockquote>" in html:
                 self.grounds = take_grounds(self)
         # Nothing but signs ("> >", "- -") would be an empty bubble.
-        if not self.toPlainText().strip():
+        if self.isEmpty() or not self.toPlainText().strip():
             self.setPlainText(body)
-        block = QTextBlockFormat()
-        block.setLineHeight(px(LINE_PX), QTextBlockFormat.LineHeightTypes.FixedHeight.value)
         cursor = QTextCursor(self)
         cursor.select(QTextCursor.SelectionType.Document)
-        cursor.mergeBlockFormat(block)
-        self._mark(names, tokens)
+        cursor.mergeBlockFormat(_line_format(px(LINE_PX)))
+        if names:
+            self._mark(names, tokens)
+        self._left_to_right = body.isascii()
 
     def loadResource(self, type: int, name: QUrl | str) -> object:  # noqa: A002 - Qt's names
         """Nothing, ever (libraries.md, trap 10)."""
@@ -162,6 +172,8 @@ class MessageDocument(QTextDocument):
 
     def rtl(self) -> tuple[bool, bool]:
         """Whether any paragraph runs right to left, and whether the last one does."""
+        if self._left_to_right:
+            return False, False
         block, found, last = self.begin(), False, False
         while block.isValid():
             last = block.textDirection() is Qt.LayoutDirection.RightToLeft

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 from PySide6.QtCore import (
@@ -52,6 +52,18 @@ _TICKS: Final = {
     SendState.READ: ("check-check", "accent"),
     SendState.FAILED: ("circle-alert", "danger"),
 }
+
+
+_START: Final = Qt.AlignmentFlag.AlignLeft
+_END: Final = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+@lru_cache(maxsize=16)
+def _context(ink: str) -> QAbstractTextDocumentLayout.PaintContext:
+    """To draw a text in a colour; it is shared, so it is never changed."""
+    context = QAbstractTextDocumentLayout.PaintContext()
+    context.palette.setColor(QPalette.ColorRole.Text, QColor(ink))
+    return context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +125,9 @@ class MessagePainter:
             return
         strip = self._strips.find(painter, made)
         if strip is None:
-            area = self._bubble(top, item, made.bubble).united(self._face(top, made.bubble))
+            area = self._bubble(top, item, made.bubble)
+            if made.bubble.name is not None:
+                area = area.united(self._face(top))
             draw = partial(self._message, top=top, item=item, made=made.bubble, focused=False, marked=None)
             strip = self._strips.make(painter, made, area, colour(tokens().background), draw)
         if strip is not None:
@@ -191,10 +205,8 @@ class MessagePainter:
             left = self._width - place.MARGIN - made.width
         return self._turned(QRect(left, top, made.width, made.height), self._width)
 
-    def _face(self, top: int, made: Layout) -> QRect:
-        """Where the author's picture is; empty where the message continues one of theirs, or is one's own."""
-        if made.name is None:
-            return QRect()
+    def _face(self, top: int) -> QRect:
+        """Where the author's picture is, beside the first of their messages."""
         return self._turned(QRect(place.MARGIN, top, place.AVATAR, place.AVATAR), self._width)
 
     def _seen(self, made: Layout, part: QRect) -> QRect:
@@ -262,21 +274,19 @@ class MessagePainter:
         edge = t.accent if focused or item.mentions_me else own_edge if item.own else t.line
         painter.setPen(pen(edge, 2 if focused else 1))
         painter.setBrush(colour(ground))
-        shape = QRectF(bubble).adjusted(0.5, 0.5, -0.5, -0.5)
+        shape = QRectF(bubble.x() + 0.5, bubble.y() + 0.5, bubble.width() - 1, bubble.height() - 1)
         painter.drawRoundedRect(shape, RADIUS_BUBBLE, RADIUS_BUBBLE)
         author = item.author
-        painter.translate(bubble.topLeft())
+        shade = avatar_colour(author.user_id, author.colour)
         if made.name is not None:
-            shade = avatar_colour(author.user_id, author.colour)
-            face = self._face(top, made).translated(-bubble.topLeft())
+            face = self._face(top)
             if author.picture is None or not paint_picture(painter, face, author.picture):
-                paint_avatar(painter, QRectF(face), text=initials(author.name), colour=shade)
+                paint_avatar(painter, face, text=initials(author.name), ground=shade)
+        painter.translate(bubble.x(), bubble.y())
+        if made.name is not None:
             painter.setFont(self._rows.fonts.name)
             painter.setPen(colour(readable(shade, ground, t.least)))
-            name = painter.fontMetrics().elidedText(
-                author.name, Qt.TextElideMode.ElideRight, made.name.width()
-            )
-            painter.drawText(self._seen(made, made.name), Qt.AlignmentFlag.AlignLeft, name)
+            painter.drawText(self._seen(made, made.name), _START, made.title)
         self._quote(painter, made, item)
         self._text(painter, made, item, marked)
         self._chips(painter, made)
@@ -287,14 +297,14 @@ class MessagePainter:
         self, painter: QPainter, made: Layout, item: MessageItem, marked: tuple[int, int] | None
     ) -> None:
         t = on_bubble(tokens(), own=item.own)
-        context = QAbstractTextDocumentLayout.PaintContext()
-        context.palette.setColor(QPalette.ColorRole.Text, QColor(t.muted if item.deleted else t.text))
+        context = _context(t.muted if item.deleted else t.text)
         if marked is not None:
+            context = QAbstractTextDocumentLayout.PaintContext(context)
             selection = QAbstractTextDocumentLayout.Selection()
             selection.cursor = cursor_of(made.document, marked)
             look = QTextCharFormat()
-            look.setBackground(QColor(tokens().accent))
-            look.setForeground(QColor(tokens().on_accent))
+            look.setBackground(colour(tokens().accent))
+            look.setForeground(colour(tokens().on_accent))
             selection.format = look
             context.selections = [selection]
         painter.save()
@@ -312,15 +322,16 @@ class MessagePainter:
         painter.fillRect(self._seen(made, bar), colour(t.accent))
         line = self._seen(made, QRect(box.left() + 11, box.top(), box.width() - 11, px(18)))
         painter.setPen(colour(t.muted))
-        font = QFont(self._rows.fonts.name)
-        for words in (item.reply.author.name, plain(item.reply.excerpt) or tr("Deleted message")):
+        excerpt = plain(item.reply.excerpt) or tr("Deleted message")
+        for words, font in ((item.reply.author.name, self._rows.fonts.name), (excerpt, sized(13))):
             painter.setFont(font)
             shown = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, line.width())
-            painter.drawText(line, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, shown)
+            painter.drawText(line, _START | Qt.AlignmentFlag.AlignVCenter, shown)
             line.translate(0, px(19))
-            font.setWeight(QFont.Weight.Normal)
 
     def _chips(self, painter: QPainter, made: Layout) -> None:
+        if not made.chips:
+            return
         t = tokens()
         painter.setFont(sized(12))
         for chip in made.chips:
@@ -333,7 +344,7 @@ class MessagePainter:
 
     def _meta(self, painter: QPainter, made: Layout, item: MessageItem) -> None:
         t = on_bubble(tokens(), own=item.own)
-        line = QRect(made.meta) if made.beside else self._seen(made, made.meta)
+        line = made.meta if made.beside else self._seen(made, made.meta)
         tick = _TICKS.get(item.state)
         if tick is not None:
             icon, shade = tick
@@ -341,7 +352,7 @@ class MessagePainter:
             y = line.center().y() - size / 2 + 1
             spot = QRectF(line.right() + 1 - size, y, size, size)
             paint_icon(painter, spot, icon, getattr(t, shade))
-            line.setRight(line.right() - size - 4)
+            line = line.adjusted(0, 0, -size - 4, 0)
         painter.setFont(self._rows.fonts.small)
         painter.setPen(colour(t.danger if item.state is SendState.FAILED else t.muted))
-        painter.drawText(line, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, made.words)
+        painter.drawText(line, _END, made.words)

@@ -103,7 +103,7 @@ class RoomDelegate(QStyledItemDelegate):
             if room.peer.picture is not None and paint_picture(painter, place, room.peer.picture):
                 return
             key, chosen, text = room.peer.user_id, room.peer.colour, initials(room.peer.name)
-        paint_avatar(painter, QRectF(place), text=text, colour=avatar_colour(key, chosen))
+        paint_avatar(painter, place, text=text, ground=avatar_colour(key, chosen))
 
     def _texts(self, line: _Line, body: QRect, row: QRect, room: RoomItem) -> None:
         t, title, small = tokens(), sized(14, QFont.Weight.DemiBold), sized(13)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -69,6 +70,7 @@ class Desktop:
         if self.window is not None:
             self.window.keep_place()
         async with AsyncExitStack() as ends:  # the last one first
+            ends.callback(gc.unfreeze)
             ends.callback(self._close_window)
             ends.callback(self._profile.close)
             ends.push_async_callback(self.host.close)
@@ -87,13 +89,21 @@ async def _warm_up() -> None:
     """What the first room would have to wait for is loaded while nobody waits."""
     await asyncio.sleep(_WARM_UP_S)
     await asyncio.to_thread(warm_up)
+    _keep_from_collector()
+
+
+def _keep_from_collector() -> None:
+    """What is loaded now stays: a full collection that goes through it too is five frames long."""
+    gc.freeze()
 
 
 async def _start_server(settings: HostSettings) -> HostedServer:
     # Only hosting pays for importing the server.
     from desktop.embedded_host import start_server
 
-    return await start_server(settings)
+    server = await start_server(settings)
+    _keep_from_collector()
+    return server
 
 
 async def run_until(closed: Callable[[], asyncio.Future[None]], desktop: Desktop) -> None:

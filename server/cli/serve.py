@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -55,6 +56,8 @@ def _run(settings: Settings) -> None:
         await server.start()
         try:
             # Whoever reads that it listens may tell it to end.
+            # What is loaded now stays: no collection needs to go through it again.
+            gc.freeze()
             told = _told_to_end()
             print(f"listening on {server.url}", flush=True)
             print(f"key to compare: {short_key(server.server_id)}", flush=True)

@@ -85,7 +85,7 @@ class MessageList(RowList):
     def follow(self) -> None:
         """To the newest message, and stay there."""
         self.pin_end()
-        self.settled()
+        self.settle()
 
     def show_seq(self, seq: int) -> bool:
         """Bring a message into view and mark it; False where it is not in the window."""
@@ -143,13 +143,16 @@ class MessageList(RowList):
     def moved(self) -> None:
         self.hovered.emit(None, QRect())
         if self.landed:
-            if self.at_end() and self._timeline.at_end:
-                self.pin_end()
             self.settled()
 
+    def reset(self) -> None:
+        super().reset()
+        self._land()
+
     def settled(self) -> None:
-        if not self.landed:
-            self._land()
+        self._land()
+        if self.landed and not self.following and self.at_end() and self._timeline.at_end:
+            self.pin_end()
         row = self.pinned_row()
         self._timeline.reading(None if row < 0 else self.rows.item(row).seq)
         self._fill()
@@ -167,17 +170,15 @@ class MessageList(RowList):
 
     def _land(self) -> None:
         """The first look: on the first unread, else at the end."""
-        if not self.rows.rowCount() or self._timeline.loading:
+        if self.landed or not self.rows.rowCount() or self._timeline.loading:
             return
         self.landed = True
         unread = self._timeline.unread_from
         row = -1 if unread is None else self.rows.row_of_seq(unread)
         if row < 0:
             self.pin_end()
-            return
-        self.pin(row, _CONTEXT)
-        if self.at_end() and self._timeline.at_end:
-            self.pin_end()
+        else:
+            self.pin(row, _CONTEXT)
 
     def _fill(self) -> None:
         """What comes next, in either direction, is there before it is scrolled to."""

@@ -123,15 +123,7 @@ class MessagePainter:
         if focused or marked is not None or self.flash == item.key:
             self._message(painter, top, item=item, made=made.bubble, focused=focused, marked=marked)
             return
-        strip = self._strips.find(painter, made)
-        if strip is None:
-            area = self._bubble(top, item, made.bubble)
-            if made.bubble.name is not None:
-                area = area.united(self._face(top))
-            draw = partial(self._message, top=top, item=item, made=made.bubble, focused=False, marked=None)
-            strip = self._strips.make(painter, made, area, colour(tokens().background), draw)
-        if strip is not None:
-            painter.drawPixmap(strip.left, top, strip.picture)
+        self._copy(painter, top, item, made.bubble)
 
     def hit(self, at: QPoint, row: int, top: int) -> Hit | None:
         """What lies under a point of the viewport."""
@@ -254,6 +246,25 @@ class MessagePainter:
         room = rect.width() - 2 * place.MARGIN
         line = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room)
         painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, line)
+
+    def _copy(self, painter: QPainter, top: int, item: MessageItem, made: Layout) -> None:
+        """Of a message that is neither focused nor marked; drawn where there is no picture of it yet."""
+        strip = self._strips.find(painter, item, made)
+        if strip is None:
+            area = self._bubble(top, item, made)
+            if made.name is not None:
+                area = area.united(self._face(top))
+            draw = partial(self._message, top=top, item=item, made=made, focused=False, marked=None)
+            ground = colour(tokens().background)
+            strip = self._strips.make(painter, item, made, area=area, ground=ground, paint=draw)
+        if strip is None:
+            return
+        left = place.MARGIN + (place.INDENT if made.name is None else 0)
+        if item.own is (self._direction is Qt.LayoutDirection.LeftToRight):
+            left = self._width - (place.MARGIN if item.own else left) - strip.width
+        elif item.own:
+            left = place.MARGIN
+        painter.drawPixmap(left, top, strip.picture)
 
     def _message(
         self,

@@ -33,6 +33,8 @@ _AT_END: Final = 2
 """Pixels from the end that still count as the end."""
 _STEP: Final = 40
 """Pixels of a step of the wheel; it makes three."""
+_NEAR: Final = 160
+"""Pixels above and below the screen within which rows are measured before they are seen."""
 _TURNS: Final = 3
 
 
@@ -56,7 +58,7 @@ class RowList(QListView):
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(0)
-        self._soon.timeout.connect(self._settle)
+        self._soon.timeout.connect(self.settle)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -90,17 +92,17 @@ class RowList(QListView):
         return self._pinned is None
 
     def pin_end(self) -> None:
-        """Show the end, and follow it."""
+        """Show the end, and follow it; as ``pin``."""
         self._pinned = None
         self._change()
-        self._arrange()
 
     def pin(self, row: int, top: int) -> None:
-        """Show a row, with its top ``top`` pixels below the viewport's as far as the list's ends allow."""
-        self._measure([row])
+        """Show a row, with its top ``top`` pixels below the viewport's as far as the list's ends allow.
+
+        It is there when rows are arranged next.
+        """
         self._pinned = (row, top)
         self._change()
-        self._arrange()
 
     def at_end(self) -> bool:
         """Nothing lies below."""
@@ -136,8 +138,13 @@ class RowList(QListView):
         """The row that keeps its place; -1 where that is the end."""
         return -1 if self._pinned is None else self._pinned[0]
 
+    def settle(self) -> None:
+        """Arrange what changed, now and not when what happens is over."""
+        self._arrange()
+        self.settled()
+
     def settle_soon(self) -> None:
-        """``settled`` is called when what happens now is over."""
+        """``settle`` when what happens now is over."""
         self._soon.start()
 
     # Qt's questions.
@@ -167,6 +174,7 @@ class RowList(QListView):
         else:
             return
         self.pin(row, top)
+        self._arrange()
         self.moved()
 
     def moveCursor(self, action: _Move, modifiers: Qt.KeyboardModifier) -> QModelIndex:
@@ -313,10 +321,6 @@ class RowList(QListView):
         self._stale = True
         self._soon.start()
 
-    def _settle(self) -> None:
-        self._arrange()
-        self.settled()
-
     def _arrange(self) -> None:
         """Measure what lies near the screen, and scroll so that what is pinned stays."""
         if not self._stale or self._arranging:
@@ -346,7 +350,7 @@ class RowList(QListView):
         bar.setValue(value)
 
     def _measure_near(self) -> int:
-        """Measure half a screen more than is seen; the scroll bar's value for what is pinned."""
+        """Measure a little more than is seen; the scroll bar's value for what is pinned."""
         column, high = self._column, self.viewport().height()
         # What was measured moves what lies below it, which brings other rows near.
         while True:
@@ -354,7 +358,7 @@ class RowList(QListView):
             value = most
             if self._pinned is not None:
                 value = min(max(0, column.top(self._pinned[0]) - self._pinned[1]), most)
-            unknown = column.unknown(column.between(value - high // 2, value + high + high // 2))
+            unknown = column.unknown(column.between(value - _NEAR, value + high + _NEAR))
             if not unknown:
                 return value
             self._measure(unknown)

@@ -10,7 +10,8 @@ from typing import Final
 from PySide6.QtCore import QRect
 from PySide6.QtGui import QColor, QPainter, QPixmap
 
-from desktop.views.conversation.rows import Row
+from desktop.services.state import MessageItem
+from desktop.views.conversation.layout import Layout
 
 _BYTES: Final = 6 * 1_048_576
 """Kept at one device pixel a pixel: some two screens of bubbles."""
@@ -19,10 +20,11 @@ _PIXEL: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """A picture of all that a row shows of its message."""
+    """A picture of a message: its bubble, and the author's picture where it stands beside it."""
 
-    row: Row
-    left: int
+    item: MessageItem
+    made: Layout
+    width: int
     ratio: float
     picture: QPixmap
     size: int
@@ -40,16 +42,25 @@ class Strips:
         self._kept.clear()
         self._bytes = 0
 
-    def find(self, painter: QPainter, row: Row) -> Strip | None:
-        """The picture of just this row, for what ``painter`` draws on."""
-        strip = self._kept.get(row.item.key)
-        if strip is None or strip.row is not row or strip.ratio != painter.device().devicePixelRatio():
+    def find(self, painter: QPainter, item: MessageItem, made: Layout) -> Strip | None:
+        """The picture of just this, for what ``painter`` draws on; wherever it stands."""
+        strip = self._kept.get(item.key)
+        if strip is None or strip.item is not item or strip.made is not made:
             return None
-        self._kept.move_to_end(row.item.key)
+        if strip.ratio != painter.device().devicePixelRatio():
+            return None
+        self._kept.move_to_end(item.key)
         return strip
 
     def make(
-        self, painter: QPainter, row: Row, area: QRect, ground: QColor, paint: Callable[[QPainter], None]
+        self,
+        painter: QPainter,
+        item: MessageItem,
+        made: Layout,
+        *,
+        area: QRect,
+        ground: QColor,
+        paint: Callable[[QPainter], None],
     ) -> Strip | None:
         """Keep what ``paint`` draws in ``area``, on a ``ground`` that is all of one colour.
 
@@ -62,10 +73,10 @@ class Strips:
         if not ratio.is_integer() or not 0 < size <= bound / 2:
             paint(painter)
             return None
-        strip = Strip(row, area.left(), ratio, _picture(area, ratio, ground, paint), size)
-        before = self._kept.pop(row.item.key, None)
+        strip = Strip(item, made, area.width(), ratio, _picture(area, ratio, ground, paint), size)
+        before = self._kept.pop(item.key, None)
         self._bytes += size - (0 if before is None else before.size)
-        self._kept[row.item.key] = strip
+        self._kept[item.key] = strip
         while self._bytes > bound:
             self._bytes -= self._kept.popitem(last=False)[1].size
         return strip

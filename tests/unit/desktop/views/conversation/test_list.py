@@ -35,7 +35,7 @@ def shown(qtbot: QtBot, window: QWidget, timeline: FakeTimeline) -> MessageList:
     qtbot.waitExposed(window)
     window.activateWindow()
     qtbot.waitUntil(lambda: found.landed)
-    QApplication.processEvents()
+    QTest.qWait(20)  # what was put off: styles, layouts
     return found
 
 

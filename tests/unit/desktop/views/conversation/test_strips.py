@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPixmap
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from desktop.services.state import ReactionItem, SendState, TimelineItem
+from desktop.services.state import MessageItem, ReactionItem, SendState, TimelineItem
 from desktop.ui.theme import apply
 from desktop.ui.tokens import CONTRAST, DARK, LIGHT, Tokens
 from desktop.views.conversation.list import MessageList
@@ -38,9 +38,14 @@ class Pen:
 
 def draw(strips: Strips, painter: QPainter, one: Row, area: QRect, pen: Pen) -> None:
     """As the list does."""
-    strip = strips.find(painter, one) or strips.make(painter, one, area, GROUND, pen)
+    item, made = one.item, one.bubble
+    assert isinstance(item, MessageItem)
+    assert made is not None
+    strip = strips.find(painter, item, made) or strips.make(
+        painter, item, made, area=area, ground=GROUND, paint=pen
+    )
     if strip is not None:
-        painter.drawPixmap(strip.left, area.top(), strip.picture)
+        painter.drawPixmap(area.left(), area.top(), strip.picture)
 
 
 def canvas(ratio: float = 1.0) -> QPixmap:
@@ -130,7 +135,7 @@ def test_a_copied_frame_equals_a_drawn_one(
     QApplication.processEvents()
     first, copied = picture(window), picture(window)
     monkeypatch.setattr(Strips, "find", lambda *_: None)
-    monkeypatch.setattr(Strips, "make", lambda _self, painter, _row, _area, _ground, paint: paint(painter))
+    monkeypatch.setattr(Strips, "make", lambda _, painter, *__, paint, **___: paint(painter))
     drawn = picture(window)
     apply(qapp, LIGHT)
     assert first == copied == drawn

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from desktop.services.api import Timeline
@@ -38,6 +40,17 @@ def spoken(item: MessageItem) -> str:
     parts += [f"{reaction.emoji} {reaction.count}" for reaction in item.reactions]
     parts += filter(None, [_state_words(item.state), item.error])
     return ". ".join(parts)
+
+
+def hindrance(items: Sequence[TimelineItem]) -> str:
+    """Why the newest message that waits or failed did not leave, in words; empty where nothing is."""
+    # What the server does not have yet stands below all that it has.
+    for item in reversed(items):
+        if not isinstance(item, MessageItem) or item.seq is not None:
+            break
+        if item.error:
+            return item.error
+    return ""
 
 
 class TimelineModel(QAbstractListModel):

@@ -176,6 +176,29 @@ class AtOnce:
         raise AssertionError("it waits for something")
 
 
+class Later(AtOnce):
+    """In the tasks' place: work is done when ``run`` is called."""
+
+    def __init__(self) -> None:
+        self._held: list[Callable[[], None]] = []
+
+    def spawn(
+        self,
+        coroutine: Coroutine[Any, Any, Any],
+        *,
+        name: str = "",
+        handle: Callable[[BaseException], bool] | None = None,
+    ) -> None:
+        at_once = super().spawn
+        self._held.append(lambda: at_once(coroutine, name=name, handle=handle))
+
+    def run(self) -> None:
+        """All that waits."""
+        held, self._held = self._held, []
+        for work in held:
+            work()
+
+
 class Kept:
     """Settings in memory."""
 
@@ -195,12 +218,17 @@ class _Accounts:
         self.items = items
 
 
-def context(*accounts: FakeAccount, host: FakeHost | None = None, shell: FakeShell | None = None) -> Context:
+def context(
+    *accounts: FakeAccount,
+    host: FakeHost | None = None,
+    shell: FakeShell | None = None,
+    tasks: AtOnce | None = None,
+) -> Context:
     """What views are given, with these accounts."""
     return Context(
         accounts=cast("Accounts", _Accounts(accounts)),
         host=cast("Host", host or FakeHost()),
         settings=Kept(),
-        tasks=cast("TaskOwner", AtOnce()),
+        tasks=cast("TaskOwner", tasks or AtOnce()),
         shell=cast("Shell", shell or FakeShell()),
     )

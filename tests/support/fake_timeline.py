@@ -61,6 +61,9 @@ class FakeTimeline(QObject):
         self.older_wanted = 0
         self.newer_wanted = 0
         self.first_read: int | None = None
+        self.typed = 0
+        self.answered: int | None = None
+        """By what was sent last."""
 
     @property
     def items(self) -> Sequence[TimelineItem]:
@@ -103,7 +106,7 @@ class FakeTimeline(QObject):
         self.at_end = True
 
     def send(self, body: str, *, reply_to: int | None = None, mentions: Sequence[Mention] = ()) -> None:
-        del reply_to
+        self.answered = reply_to
         self.sent.append(body)
         self.mentioned = list(mentions)
 
@@ -129,7 +132,7 @@ class FakeTimeline(QObject):
         self.read.append(seq)
 
     def typing(self) -> None:
-        """Nobody is told."""
+        self.typed += 1
 
 
 def as_timeline(fake: FakeTimeline) -> Timeline:

@@ -7,6 +7,7 @@ from typing import Final
 from PySide6.QtCore import (
     QEvent,
     QModelIndex,
+    QObject,
     QPersistentModelIndex,
     QPoint,
     QRect,
@@ -16,11 +17,13 @@ from PySide6.QtCore import (
 )
 from PySide6.QtGui import (
     QContextMenuEvent,
+    QHideEvent,
     QKeyEvent,
     QKeySequence,
     QMouseEvent,
     QPainter,
     QPaintEvent,
+    QShowEvent,
     QTextCursor,
 )
 from PySide6.QtWidgets import QAbstractItemView
@@ -53,6 +56,8 @@ class MessageList(RowList):
     copy_wanted = Signal(str)
     leave_wanted = Signal()
     """Esc: back to the composer."""
+    placed = Signal()
+    """The first look is at its place."""
     below_changed = Signal()
     """``following`` or what lies below is another."""
     hovered = Signal(object, QRect)
@@ -60,6 +65,28 @@ class MessageList(RowList):
 
     def __init__(self, timeline: Timeline) -> None:
         super().__init__()
+        self.setAccessibleName(tr("Messages"))
+        self.setMinimumWidth(0)
+        self.setMouseTracking(True)
+        self._unflash = QTimer(self)
+        self._unflash.setSingleShot(True)
+        self._unflash.setInterval(_FLASH_MS)
+        self._unflash.timeout.connect(self._end_flash)
+        self._begin(timeline)
+
+    # What the view around it asks.
+
+    def show_timeline(self, timeline: Timeline) -> None:
+        """Another room, from its first look on."""
+        before = self.rows
+        self._timeline.ends_changed.disconnect(self._ends)
+        self._unflash.stop()
+        self.let_go()
+        self._begin(timeline)
+        self.remeasure()
+        before.deleteLater()
+
+    def _begin(self, timeline: Timeline) -> None:
         self._timeline = timeline
         self.rows = TimelineModel(timeline, self)
         self._painter = MessagePainter(timeline, self.rows, self)
@@ -69,18 +96,9 @@ class MessageList(RowList):
         """Key of the item that keeps its place, while all rows are other ones."""
         self._seen_seq = 0
         self._focused = -1
-        self.setAccessibleName(tr("Messages"))
         self.rows.modelAboutToBeReset.connect(self._keep)
         self.setModel(self.rows)
-        self.setMinimumWidth(0)
-        self.setMouseTracking(True)
-        self._unflash = QTimer(self)
-        self._unflash.setSingleShot(True)
-        self._unflash.setInterval(_FLASH_MS)
-        self._unflash.timeout.connect(self._end_flash)
         timeline.ends_changed.connect(self._ends)
-
-    # What the view around it asks.
 
     def follow(self) -> None:
         """To the newest message, and stay there."""
@@ -124,6 +142,19 @@ class MessageList(RowList):
     def let_go(self) -> None:
         """The view is done with: what it measured is freed now, not when garbage is collected."""
         self._painter.forget()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.window().installEventFilter(self)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.window().removeEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() is QEvent.Type.WindowActivate and watched is self.window():
+            self.read()
+        return super().eventFilter(watched, event)
 
     # Keeping the place.
 
@@ -179,6 +210,7 @@ class MessageList(RowList):
             self.pin_end()
         else:
             self.pin(row, _CONTEXT)
+        self.placed.emit()
 
     def _fill(self) -> None:
         """What comes next, in either direction, is there before it is scrolled to."""

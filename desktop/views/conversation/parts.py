@@ -168,6 +168,7 @@ class DownButton(QAbstractButton):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self._place = parent
         self._count = 0
         self._fit()
         self.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -181,6 +182,12 @@ class DownButton(QAbstractButton):
 
     def _fit(self) -> None:
         self.setFixedSize(px(_ROUND), px(_ROUND + 8))
+
+    def place(self) -> None:
+        """To the lower end of the parent, which has another size."""
+        area, spot = self._place.rect(), self.rect()
+        spot.moveBottomRight(area.bottomRight() - QPoint(20, 8))
+        self.move(QStyle.visualRect(self.layoutDirection(), area, spot).topLeft())
 
     def show_count(self, count: int) -> None:
         """0 shows no number."""

@@ -207,10 +207,15 @@ class RowList(QListView):
     # Changes. They go on to QAbstractItemView: QListView would lay out all rows.
 
     def setModel(self, model: QAbstractItemModel | None) -> None:
+        before: QAbstractItemModel | None = self.model()
+        if before is not None:
+            before.rowsInserted.disconnect(self._inserted)
+            before.rowsRemoved.disconnect(self._removed)
         if model is not None:
             # Before Qt's own slots, which ask where rows lie.
             model.rowsInserted.connect(self._inserted)
             model.rowsRemoved.connect(self._removed)
+        self._pinned = None
         super().setModel(model)
 
     def rowsInserted(self, parent: Index, start: int, end: int) -> None:

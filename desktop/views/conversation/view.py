@@ -2,43 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 import shiboken6
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QUrl, Signal
-from PySide6.QtGui import QDesktopServices, QGuiApplication, QHideEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QStyle, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal, SignalInstance
+from PySide6.QtGui import QGuiApplication, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from common.protocol.types import Mention
+from desktop.models.timeline import hindrance
 from desktop.services.api import Account, Timeline
 from desktop.services.mentions import find_mentions
-from desktop.services.state import MessageItem, Person, RoomItem, SendState, ServiceError
-from desktop.ui.announce import announce, listened_to
+from desktop.services.state import MessageItem, Person, RoomItem, ServiceError
+from desktop.ui.announce import listened_to
 from desktop.ui.i18n import tr
-from desktop.ui.plain import one_line, plain
+from desktop.ui.plain import one_line
 from desktop.views.context import Context
+from desktop.views.conversation.aloud import read_out
 from desktop.views.conversation.complete import Completions
 from desktop.views.conversation.composer import ComposerBox
-from desktop.views.conversation.emoji import QUICK, EmojiPicker, remember
+from desktop.views.conversation.emoji import EmojiPicker, remember
 from desktop.views.conversation.list import MessageList
-from desktop.views.conversation.markdown import code_blocks, links, opens
+from desktop.views.conversation.menu import MessageMenu, copy, follow
 from desktop.views.conversation.painter import Hit
 from desktop.views.conversation.parts import DownButton, Header, HoverBar, Strip, typing_words
 from desktop.views.forms import Message
 from desktop.views.kit import LOOKS, Elided, plain_label
 from desktop.views.rights import may_delete
 
-_MOST_READ: Final = 3
-"""Messages that are read out when they come at once; of more only how many they are."""
+_LONGEST_HOLD_MS: Final = 60
+"""The room before stays on screen no longer, while the one that was chosen is read from the disk."""
 
-_MOST_LINKS: Final = 5
-_LINK_SHOWN: Final = 48
+
+@dataclass(slots=True)
+class _Open:
+    """The room that is shown, and what its composer is about. What is still under way when another room is
+    shown ends in its own.
+    """
+
+    room_id: str
+    timeline: Timeline
+    reply_to: int | None = None
+    editing: int | None = None
+    saving: bool = False
 
 
 class ConversationView(QWidget):
-    """Shows one room of one account; ``back_wanted`` in a narrow window."""
+    """Shows one room of an account at a time; ``back_wanted`` in a narrow window."""
 
     back_wanted = Signal()
     details_wanted = Signal()
@@ -49,11 +62,7 @@ class ConversationView(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._context = context
         self._account = account
-        self.room_id = room.room_id
-        self.timeline: Timeline = account.timeline(room.room_id)
-        self._reply_to: int | None = None
-        self._editing: int | None = None
-        self._saving = False
+        self._now = _Open(room.room_id, account.timeline(room.room_id))
         self._hindrance = ""
         self.header = Header()
         self.back = self.header.back
@@ -73,18 +82,71 @@ class ConversationView(QWidget):
             tr("This account was deleted. What was written can still be read."), kind="muted", wrap=True
         )
         self._closed.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.composer.set_hint(tr("Message {title}").format(title=room.title))
-        self.composer.setPlainText(account.draft(room.room_id))
+        self._calm = QTimer(self)
+        self._calm.setSingleShot(True)
+        self._calm.setInterval(_LONGEST_HOLD_MS)
+        self._calm.timeout.connect(self._show_picture)
         self._lay_out()
         self._connect()
+        self._begin(room)
+
+    @property
+    def room_id(self) -> str:
+        """Of the room that is shown."""
+        return self._now.room_id
+
+    @property
+    def timeline(self) -> Timeline:
+        """Of the room that is shown."""
+        return self._now.timeline
+
+    def enter(self, room: RoomItem) -> None:
+        """Show another room, as it is when it is opened for the first time."""
+        if self.composer.hasFocus():
+            # What an input method has not finished yet belongs to the room before.
+            QGuiApplication.inputMethod().commit()
+        # The picture of one room changes to that of the other, without an empty one between.
+        self.setUpdatesEnabled(False)
+        self._calm.start()
+        for told, what in self._told():
+            told.disconnect(what)
+        self._now = _Open(room.room_id, self._account.timeline(room.room_id))
+        for part in (self.tools, self.completions, self.strip, self._down):
+            part.hide()
+        self.list.show_timeline(self.timeline)
+        self._begin(room)
+
+    def _begin(self, room: RoomItem) -> None:
+        for told, what in self._told():
+            told.connect(what)
+        self.composer.set_hint(tr("Message {title}").format(title=room.title))
+        self._show_draft()
+        self._hindrance = hindrance(self.timeline.items)
+        self.problem.say(self._hindrance)
         self.show_room(room)
+        if self.list.landed:
+            self._show_picture()
+
+    def _show_picture(self) -> None:
+        """As far as it is there."""
+        self._calm.stop()
+        self.setUpdatesEnabled(True)
+
+    def _show_draft(self) -> None:
+        self.composer.setPlainText(self._account.draft(self.room_id))
+        self.composer.moveCursor(self.composer.textCursor().MoveOperation.End)
+        self.completions.hide()
+
+    def _told(self) -> list[tuple[SignalInstance, Callable[..., None]]]:
+        """What a timeline tells, and who listens to it."""
+        line = self.timeline
+        changes = (line.inserted, line.removed, line.updated, line.reset)
+        return [*((told, self._show_hindrance) for told in changes), (line.inserted, self._announce)]
 
     def show_room(self, room: RoomItem) -> None:
         """Title, members or who is writing may have changed; and what is to be sent, not by typing."""
-        draft = self._account.draft(room.room_id)
-        if self._editing is None and self.composer.toPlainText() != draft:
-            self.composer.setPlainText(draft)
-            self.composer.moveCursor(self.composer.textCursor().MoveOperation.End)
+        if self._now.editing is None and self.composer.toPlainText() != self._account.draft(room.room_id):
+            self._show_draft()
         self.header.show_room(room)
         self.setAccessibleName(tr("Conversation: {title}").format(title=room.title))
         self._typing.set_text(typing_words(room))
@@ -94,26 +156,16 @@ class ConversationView(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._place_down()
+        self._down.place()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self.window().installEventFilter(self)
-        self._place_down()
-
-    def hideEvent(self, event: QHideEvent) -> None:
-        super().hideEvent(event)
-        self.window().removeEventFilter(self)
+        self._down.place()
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() in {*LOOKS, QEvent.Type.FontChange}:
             self.list.forget_layouts()
         super().changeEvent(event)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() is QEvent.Type.WindowActivate:
-            self.list.read()
-        return super().eventFilter(watched, event)
 
     def _lay_out(self) -> None:
         typing = QHBoxLayout()
@@ -143,16 +195,9 @@ class ConversationView(QWidget):
         self.composer.textChanged.connect(self._typed)
         self.strip.closed.connect(self._cancel)
         self.list.hit.connect(self._hit)
-        for told in (
-            self.timeline.inserted,
-            self.timeline.removed,
-            self.timeline.updated,
-            self.timeline.reset,
-        ):
-            told.connect(self._show_hindrance)
-        self.timeline.inserted.connect(self._announce)
+        self.list.placed.connect(self._show_picture)
         self.list.menu_wanted.connect(self._menu)
-        self.list.copy_wanted.connect(_copy)
+        self.list.copy_wanted.connect(copy)
         self.list.leave_wanted.connect(self.composer.setFocus)
         self.list.below_changed.connect(self._show_down)
         self._down.clicked.connect(self._to_end)
@@ -165,17 +210,10 @@ class ConversationView(QWidget):
 
     def _show_hindrance(self, *_: object) -> None:
         """Why the last message waits or failed, in words, for as long as it does."""
-        words = next((item.error for item in self._waiting() if item.error), None) or ""
+        words = hindrance(self.timeline.items)
         if words != self._hindrance:
             self._hindrance = words
             self.problem.say(words)
-
-    def _waiting(self) -> Iterator[MessageItem]:
-        """What waits to be sent or failed, the newest first: it stands below all that the server has."""
-        for item in reversed(self.timeline.items):
-            if not isinstance(item, MessageItem) or item.seq is not None:
-                return
-            yield item
 
     # Reading.
 
@@ -185,31 +223,21 @@ class ConversationView(QWidget):
             return
         items = self.timeline.items
         live = first + count == len(items) and self.timeline.at_end and self.list.landed
-        if not live or not self.isActiveWindow() or not self.isVisible():
-            return
-        came = [item for item in items[first:] if isinstance(item, MessageItem) and not item.own]
-        if len(came) > _MOST_READ:
-            announce(self.list, tr("{count} new messages").format(count=len(came)))
-            return
-        for item in came:
-            announce(self.list, tr("{name}: {text}").format(name=item.author.name, text=plain(item.body)))
+        if live and self.isActiveWindow() and self.isVisible():
+            read_out(self.list, items[first:])
 
     def _show_down(self) -> None:
         self._down.setVisible(not self.list.following and self.list.rows.rowCount() > 0)
         if self._down.isVisible():
             self._down.show_count(self.list.below())
 
-    def _place_down(self) -> None:
-        area = self.list.rect()
-        spot = self._down.rect()
-        spot.moveBottomRight(area.bottomRight() - QPoint(20, 8))
-        self._down.move(QStyle.visualRect(self.layoutDirection(), area, spot).topLeft())
-
     def _to_end(self) -> None:
+        now = self._now
+
         async def go() -> None:
-            if not self.timeline.at_end:
-                await self.timeline.jump_to_end()
-            if shiboken6.isValid(self):
+            if not now.timeline.at_end:
+                await now.timeline.jump_to_end()
+            if self._shows(now):
                 self.list.follow()
 
         self._spawn(go())
@@ -218,27 +246,32 @@ class ConversationView(QWidget):
         if hit.quote is not None:
             self._go_to(hit.quote)
         elif hit.link:
-            _follow(hit.link)
+            follow(hit.link)
         elif hit.emoji:
             self._toggle(hit.item, hit.emoji)
 
     def _go_to(self, seq: int) -> None:
-        self._spawn(self._jump(seq))
+        now = self._now
 
-    async def _jump(self, seq: int) -> None:
-        if not self.list.show_seq(seq) and await self.timeline.jump(seq) is not None:
-            self.list.show_seq(seq)
+        async def go() -> None:
+            found = await now.timeline.jump(seq) is not None
+            if found and self._shows(now):
+                self.list.show_seq(seq)
+
+        if not self.list.show_seq(seq):
+            self._spawn(go())
 
     # Writing.
 
     def _submit(self, text: str) -> None:
-        if self._editing is not None:
-            if not self._saving:
-                self._saving = True
-                self._spawn(self._save(self._editing, text))
+        now = self._now
+        if now.editing is not None:
+            if not now.saving:
+                now.saving = True
+                self._spawn(self._save(now, now.editing, text, self._mentions(text)))
             return
         try:
-            self.timeline.send(text, reply_to=self._reply_to, mentions=self._mentions(text))
+            now.timeline.send(text, reply_to=now.reply_to, mentions=self._mentions(text))
         except ServiceError as problem:
             self.problem.say(problem.text)
             return
@@ -247,14 +280,14 @@ class ConversationView(QWidget):
         self._cancel()
         self._to_end()
 
-    async def _save(self, seq: int, text: str) -> None:
+    async def _save(self, now: _Open, seq: int, text: str, mentions: Sequence[Mention]) -> None:
         """What was typed stays until the server took it."""
         try:
-            await self.timeline.edit(seq, text, mentions=self._mentions(text))
+            await now.timeline.edit(seq, text, mentions=mentions)
         finally:
-            self._saving = False
+            now.saving = False
         # Meanwhile the person may have gone on to another edit or a reply: that is theirs to keep.
-        if shiboken6.isValid(self) and self._editing == seq:
+        if self._shows(now) and now.editing == seq:
             self.problem.quiet()
             self._cancel()
 
@@ -268,9 +301,9 @@ class ConversationView(QWidget):
         return find_mentions(text, self._people())
 
     def _typed(self) -> None:
-        if self._editing is not None:
-            return
         text = self.composer.toPlainText()
+        if self._now.editing is not None or text == self._account.draft(self.room_id):
+            return
         self._account.set_draft(self.room_id, text)
         if text:
             self.timeline.typing()
@@ -283,12 +316,11 @@ class ConversationView(QWidget):
 
     def _cancel(self) -> None:
         """No reply and no edit; the room's draft is back."""
-        self._reply_to = None
+        self._now.reply_to = None
         self.strip.hide()
-        if self._editing is not None:
-            self._editing = None
-            self.composer.setPlainText(self._account.draft(self.room_id))
-            self.composer.moveCursor(self.composer.textCursor().MoveOperation.End)
+        if self._now.editing is not None:
+            self._now.editing = None
+            self._show_draft()
 
     def _edit_last(self) -> None:
         mine = [i for i in self.timeline.items if isinstance(i, MessageItem) and i.own and not i.deleted]
@@ -297,7 +329,7 @@ class ConversationView(QWidget):
 
     def _edit(self, item: MessageItem) -> None:
         self._cancel()
-        self._editing = item.seq
+        self._now.editing = item.seq
         self.composer.setPlainText(item.body)
         self.composer.moveCursor(self.composer.textCursor().MoveOperation.End)
         self.strip.say("pencil", tr("Editing your message"))
@@ -305,7 +337,7 @@ class ConversationView(QWidget):
 
     def _reply(self, item: MessageItem) -> None:
         self._cancel()
-        self._reply_to = item.seq
+        self._now.reply_to = item.seq
         self.strip.say(
             "reply", tr("Reply to {name}: {text}").format(name=item.author.name, text=one_line(item.body))
         )
@@ -314,44 +346,33 @@ class ConversationView(QWidget):
     # The menu of a message.
 
     def _menu(self, item: MessageItem, at: QPoint) -> None:
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-
-        def offer(words: str, action: Callable[[], None]) -> None:
-            menu.addAction(words).triggered.connect(action)
-
-        if item.state is SendState.FAILED:
-            offer(tr("Retry"), lambda: self.timeline.retry(item.key))
-            offer(tr("Discard"), lambda: self.timeline.discard(item.key))
-        seq = item.seq
-        if seq is not None and not item.deleted:
-            self._offer_reactions(menu, item, at)
-            offer(tr("Reply"), lambda: self._reply(item))
-        if not item.deleted:
-            offer(tr("Copy"), lambda: _copy(item.body))
-            for code in code_blocks(item.body):
-                offer(tr("Copy code"), partial(_copy, code))
-            for link in links(item.body)[:_MOST_LINKS]:
-                offer(tr("Open {place}").format(place=_place(link)), partial(_follow, link))
-        if item.reply is not None:
-            offer(tr("Show what it answers"), partial(self._go_to, item.reply.seq))
-        if seq is not None and item.own and not item.deleted:
-            offer(tr("Edit"), lambda: self._edit(item))
-        room = self._account.room(self.room_id)
-        if seq is not None and room is not None and may_delete(room, item):
-            offer(tr("Delete for everyone"), lambda: self._spawn(self.timeline.delete(seq)))
+        timeline, room = self.timeline, self._account.room(self.room_id)
+        menu = MessageMenu(self, item, deletable=room is not None and may_delete(room, item))
+        for wanted, action in (
+            (menu.retry_wanted, lambda: timeline.retry(item.key)),
+            (menu.discard_wanted, lambda: timeline.discard(item.key)),
+            (menu.react_wanted, partial(self._toggle, item)),
+            (menu.pick_wanted, lambda: self._pick(item, at)),
+            (menu.reply_wanted, lambda: self._reply(item)),
+            (menu.quote_wanted, lambda: self._show_quoted(item)),
+            (menu.edit_wanted, lambda: self._edit(item)),
+            (menu.delete_wanted, lambda: self._delete(item)),
+        ):
+            wanted.connect(self._here(action))
         if menu.actions():
             menu.popup(at)
 
-    def _offer_reactions(self, menu: QMenu, item: MessageItem, at: QPoint) -> None:
-        react = menu.addMenu(tr("React"))
-        for emoji in QUICK:
-            react.addAction(emoji).triggered.connect(lambda _=False, emoji=emoji: self._toggle(item, emoji))
-        react.addAction(tr("More…")).triggered.connect(lambda: self._pick(item, at))
+    def _show_quoted(self, item: MessageItem) -> None:
+        if item.reply is not None:
+            self._go_to(item.reply.seq)
+
+    def _delete(self, item: MessageItem) -> None:
+        if item.seq is not None:
+            self._spawn(self.timeline.delete(item.seq))
 
     def _pick(self, item: MessageItem, at: QPoint) -> None:
         picker = EmojiPicker(self._context.settings, self)
-        picker.chosen.connect(lambda emoji: self._toggle(item, emoji))
+        picker.chosen.connect(self._here(partial(self._toggle, item)))
         picker.show_at(at)
 
     def _toggle(self, item: MessageItem, emoji: str) -> None:
@@ -363,21 +384,19 @@ class ConversationView(QWidget):
 
     # inside
 
+    def _here(self, action: Callable[..., object]) -> Callable[..., None]:
+        """The action, as long as the same room is shown: another may come by a key or a notification."""
+        now = self._now
+
+        def act(*arguments: object) -> None:
+            if self._shows(now):
+                action(*arguments)
+
+        return act
+
+    def _shows(self, one: _Open) -> bool:
+        """Whether what began there is still before the person."""
+        return shiboken6.isValid(self) and self._now is one
+
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        self._context.attempt(work, self, self.problem.say)
-
-
-def _follow(link: str) -> None:
-    if opens(link):
-        QDesktopServices.openUrl(QUrl(link))
-
-
-def _place(link: str) -> str:
-    """A link in a menu: its host first, and no more than can be read there."""
-    shown = link.partition("://")[2].rstrip("/")
-    # An ampersand would underline what follows it.
-    return (shown if len(shown) <= _LINK_SHOWN else shown[:_LINK_SHOWN] + "…").replace("&", "&&")
-
-
-def _copy(text: str) -> None:
-    QGuiApplication.clipboard().setText(text)
+        self._context.attempt(work, self, self._here(self.problem.say))

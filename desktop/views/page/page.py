@@ -109,12 +109,15 @@ class AccountPage(QWidget):
         room = self.account.room(room_id)
         if room is None or (self._conversation is not None and self._conversation.room_id == room_id):
             return False
-        self._drop()
-        self._conversation = ConversationView(self._context, self.account, room)
-        self._conversation.back_wanted.connect(self.leave_room)
-        self._conversation.details_wanted.connect(self.toggle_details)
-        self._column.addWidget(self._conversation, 1)
-        self.setFocusProxy(self._conversation)
+        self._details_over = False
+        if self._conversation is None:
+            self._conversation = ConversationView(self._context, self.account, room)
+            self._conversation.back_wanted.connect(self.leave_room)
+            self._conversation.details_wanted.connect(self.toggle_details)
+            self._column.addWidget(self._conversation, 1)
+            self.setFocusProxy(self._conversation)
+        else:
+            self._conversation.enter(room)
         self.pane.choose(room_id)
         self._show_link()
         remember(self._context, self.account, room_id)

@@ -108,9 +108,9 @@ def test_words_are_looked_for_only_where_a_screen_reader_listens(
         asked.append(body)
         return body
 
-    monkeypatch.setattr("desktop.views.conversation.view.plain", plain)
+    monkeypatch.setattr("desktop.views.conversation.aloud.plain", plain)
     monkeypatch.setattr("desktop.views.conversation.view.listened_to", lambda: listening)
-    monkeypatch.setattr("desktop.views.conversation.view.announce", lambda _, words: said.append(words))
+    monkeypatch.setattr("desktop.views.conversation.aloud.announce", lambda _, words: said.append(words))
     view = view_of(qtbot, account)
     view.activateWindow()
     qtbot.waitUntil(view.isActiveWindow)

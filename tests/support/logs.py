@@ -81,6 +81,6 @@ class LogGuard(logging.Handler):
 
 
 def _text(record: logging.LogRecord) -> str:
-    if record.exc_info is None:
+    if not record.exc_info:  # ``exc_info=False`` stays what it is
         return record.getMessage()
     return f"{record.getMessage()}\n{logging.Formatter().formatException(record.exc_info)}"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtWidgets import QLabel, QWidget
 
 from desktop.ui.announce import announce
+from desktop.ui.timer import once
 
 SHOWN_MS: Final = 6_000
 WAITING_MAX: Final = 20
@@ -28,10 +29,7 @@ class Toast(QLabel):
         self._around = parent
         self._waiting: deque[str] = deque(maxlen=WAITING_MAX)
         self._held = False
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(SHOWN_MS)
-        self._timer.timeout.connect(self._next)
+        self._timer = once(self, SHOWN_MS, self._next)
         self.hide()
         parent.installEventFilter(self)
 

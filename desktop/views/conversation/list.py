@@ -12,7 +12,6 @@ from PySide6.QtCore import (
     QPoint,
     QRect,
     Qt,
-    QTimer,
     Signal,
 )
 from PySide6.QtGui import (
@@ -32,6 +31,7 @@ from desktop.models.timeline import TimelineModel
 from desktop.services.api import Timeline
 from desktop.services.state import MessageItem
 from desktop.ui.i18n import tr
+from desktop.ui.timer import once
 from desktop.views.conversation.blank import paint_blank
 from desktop.views.conversation.markdown import host_of
 from desktop.views.conversation.painter import Hit, MessagePainter
@@ -68,10 +68,7 @@ class MessageList(RowList):
         self.setAccessibleName(tr("Messages"))
         self.setMinimumWidth(0)
         self.setMouseTracking(True)
-        self._unflash = QTimer(self)
-        self._unflash.setSingleShot(True)
-        self._unflash.setInterval(_FLASH_MS)
-        self._unflash.timeout.connect(self._end_flash)
+        self._unflash = once(self, _FLASH_MS, self._end_flash)
         self._begin(timeline)
 
     # What the view around it asks.

@@ -18,12 +18,12 @@ from PySide6.QtCore import (
     QPoint,
     QRect,
     Qt,
-    QTimer,
 )
 from PySide6.QtGui import QAccessible, QAccessibleEvent, QPainter, QPaintEvent, QRegion, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QListView
 
 from desktop.ui.fonts import px
+from desktop.ui.timer import once
 from desktop.views.conversation.column import Column
 
 Index = QModelIndex | QPersistentModelIndex
@@ -55,10 +55,7 @@ class RowList(QListView):
         self._arranging = False
         self._width = 0
         super().__init__()
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(0)
-        self._soon.timeout.connect(self.settle)
+        self._soon = once(self, 0, self.settle)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

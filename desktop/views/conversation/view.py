@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 import shiboken6
-from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal, SignalInstance
+from PySide6.QtCore import QEvent, QPoint, Qt, Signal, SignalInstance
 from PySide6.QtGui import QGuiApplication, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
@@ -20,6 +20,7 @@ from desktop.services.state import MessageItem, Person, RoomItem, ServiceError
 from desktop.ui.announce import listened_to
 from desktop.ui.i18n import tr
 from desktop.ui.plain import one_line
+from desktop.ui.timer import once
 from desktop.views.context import Context
 from desktop.views.conversation.aloud import read_out
 from desktop.views.conversation.complete import Completions
@@ -82,10 +83,7 @@ class ConversationView(QWidget):
             tr("This account was deleted. What was written can still be read."), kind="muted", wrap=True
         )
         self._closed.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._calm = QTimer(self)
-        self._calm.setSingleShot(True)
-        self._calm.setInterval(_LONGEST_HOLD_MS)
-        self._calm.timeout.connect(self._show_picture)
+        self._calm = once(self, _LONGEST_HOLD_MS, self._show_picture)
         self._lay_out()
         self._connect()
         self._begin(room)

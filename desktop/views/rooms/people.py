@@ -6,12 +6,13 @@ from collections.abc import Collection
 from typing import Final
 
 import shiboken6
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
 from desktop.services.api import Account
 from desktop.services.state import Person, ServiceError
 from desktop.ui.i18n import tr
+from desktop.ui.timer import once
 from desktop.views.context import Context
 from desktop.views.entries import Entry, EntryList, person_entry
 from desktop.views.forms import Message
@@ -59,10 +60,7 @@ class PeopleList(QWidget):
         for part in (self.field, self.message, self._nothing, self.list):
             column.addWidget(part, 1 if part is self.list else 0)
         self.setFocusProxy(self.field)
-        self._pause = QTimer(self)
-        self._pause.setSingleShot(True)
-        self._pause.setInterval(_PAUSE_MS)
-        self._pause.timeout.connect(self._search)
+        self._pause = once(self, _PAUSE_MS, self._search)
         self.field.textEdited.connect(lambda _text: self._pause.start())
         self._search()
 

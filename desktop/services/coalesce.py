@@ -1,15 +1,19 @@
-"""Many changes, one signal: flags gather during a turn of the event loop and go out together."""
+"""Many changes, one signal: flags gather for a frame and go out together."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
-FRAME_S = 0.016
+SOON_S: Final = 0.016
+"""What follows a change at once goes with it: what is seen when it comes is read before it is counted."""
+APART_S: Final = 0.1
+"""Nobody reads a list of rooms that changes more often."""
 
 
 class Coalescer:
-    """Calls ``flush`` once per turn, and at most once per frame: a burst costs what a single change costs."""
+    """Calls ``flush`` a frame after a change, and ten times a second at most: a burst costs no more."""
 
     def __init__(self, flush: Callable[[], None]) -> None:
         self._flush = flush
@@ -22,8 +26,7 @@ class Coalescer:
         if self._handle is not None or self._closed:
             return
         loop = asyncio.get_running_loop()
-        due = self._last + FRAME_S - loop.time()
-        self._handle = loop.call_soon(self._run) if due <= 0 else loop.call_later(due, self._run)
+        self._handle = loop.call_later(max(SOON_S, self._last + APART_S - loop.time()), self._run)
 
     def close(self) -> None:
         """Nothing is called any more."""

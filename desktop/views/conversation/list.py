@@ -15,6 +15,7 @@ from PySide6.QtCore import (
     Signal,
 )
 from PySide6.QtGui import (
+    QColor,
     QContextMenuEvent,
     QHideEvent,
     QKeyEvent,
@@ -31,6 +32,8 @@ from desktop.models.timeline import TimelineModel
 from desktop.services.api import Timeline
 from desktop.services.state import MessageItem
 from desktop.ui.i18n import tr
+from desktop.ui.pens import colour
+from desktop.ui.theme import tokens
 from desktop.ui.timer import once
 from desktop.views.conversation.blank import paint_blank
 from desktop.views.conversation.markdown import host_of
@@ -160,6 +163,9 @@ class MessageList(RowList):
 
     def paint_row(self, painter: QPainter, row: int, top: int) -> None:
         self._painter.paint(painter, row, top, focused=row == self._focused)
+
+    def ground(self) -> QColor:
+        return colour(tokens().background)
 
     def remeasure(self) -> None:
         self._painter.fit()

@@ -19,7 +19,7 @@ from PySide6.QtCore import (
     QRect,
     Qt,
 )
-from PySide6.QtGui import QAccessible, QAccessibleEvent, QPainter, QPaintEvent, QRegion, QResizeEvent
+from PySide6.QtGui import QAccessible, QAccessibleEvent, QColor, QPainter, QPaintEvent, QRegion, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QListView
 
 from desktop.ui.fonts import px
@@ -56,6 +56,8 @@ class RowList(QListView):
         self._width = 0
         super().__init__()
         self._soon = once(self, 0, self.settle)
+        # Nothing shines through: what lies below is not painted each time, and scrolling copies what stays.
+        self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -69,6 +71,10 @@ class RowList(QListView):
 
     def paint_row(self, painter: QPainter, row: int, top: int) -> None:
         """Draw a row that begins ``top`` pixels below the viewport's upper edge."""
+        raise NotImplementedError
+
+    def ground(self) -> QColor:
+        """What rows are painted on."""
         raise NotImplementedError
 
     def moved(self) -> None:
@@ -268,6 +274,7 @@ class RowList(QListView):
         self._arrange()
         offset, area = self._offset(), event.rect()
         painter = QPainter(self.viewport())
+        painter.fillRect(area, self.ground())
         for row in self._column.between(area.top() + offset, area.bottom() + 1 + offset):
             self.paint_row(painter, row, self._column.top(row) - offset)
         painter.end()

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from desktop.services.coalesce import Coalescer
+import asyncio
+from itertools import pairwise
+
+from desktop.services.coalesce import APART_S, Coalescer
 from tests.support.wait import until
 
 
@@ -27,3 +30,14 @@ async def test_nothing_is_called_after_closing() -> None:
     await until(lambda: calls)
     assert calls == [2]
     other.close()
+
+
+async def test_changes_that_go_on_are_told_ten_times_a_second() -> None:
+    calls: list[float] = []
+    loop = asyncio.get_running_loop()
+    coalescer = Coalescer(lambda: calls.append(loop.time()))
+    while len(calls) < 4:
+        coalescer.poke()
+        await asyncio.sleep(0.001)
+    coalescer.close()
+    assert all(after - before >= APART_S * 0.9 for before, after in pairwise(calls))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, Qt, Signal, SignalInstance
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, Qt, Signal, SignalInstance
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QStyle, QVBoxLayout, QWidget
 
@@ -169,6 +169,7 @@ class DownButton(QAbstractButton):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._place = parent
+        parent.installEventFilter(self)
         self._count = 0
         self._fit()
         self.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -182,9 +183,15 @@ class DownButton(QAbstractButton):
 
     def _fit(self) -> None:
         self.setFixedSize(px(_ROUND), px(_ROUND + 8))
+        self._move()
 
-    def place(self) -> None:
-        """To the lower end of the parent, which has another size."""
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """It stays at the lower end of its parent."""
+        if event.type() in {QEvent.Type.Resize, QEvent.Type.Show, QEvent.Type.LayoutDirectionChange}:
+            self._move()
+        return super().eventFilter(watched, event)
+
+    def _move(self) -> None:
         area, spot = self._place.rect(), self.rect()
         spot.moveBottomRight(area.bottomRight() - QPoint(20, 8))
         self.move(QStyle.visualRect(self.layoutDirection(), area, spot).topLeft())

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import shiboken6
 from PySide6.QtCore import QEvent, QPoint, Qt, Signal, SignalInstance
-from PySide6.QtGui import QGuiApplication, QResizeEvent, QShowEvent
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from common.protocol.types import Mention
@@ -151,14 +151,6 @@ class ConversationView(QWidget):
         gone = room.peer is not None and room.peer.deleted
         self.box.setVisible(not gone)
         self._closed.setVisible(gone)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._down.place()
-
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self._down.place()
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() in {*LOOKS, QEvent.Type.FontChange}:

@@ -131,3 +131,22 @@ def test_a_text_that_was_put_here_meanwhile_is_in_the_composer(qtbot: QtBot, acc
     assert view.composer.toPlainText() == "said"
     view.composer.cancel_wanted.emit()
     assert view.composer.toPlainText() == "more"
+
+
+@pytest.mark.parametrize("direction", [Qt.LayoutDirection.LeftToRight, Qt.LayoutDirection.RightToLeft])
+def test_the_way_down_stays_in_the_list_when_a_reply_takes_room(
+    qtbot: QtBot, account: FakeAccount, direction: Qt.LayoutDirection
+) -> None:
+    account.timelines["a"] = FakeTimeline([message(seq) for seq in range(1, 60)])
+    view = view_of(qtbot, account)
+    view.setLayoutDirection(direction)
+    bar = view.list.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.value() > 0)
+    bar.setValue(0)
+    qtbot.waitUntil(view._down.isVisible)
+    high = view.list.height()
+    view._reply(message(2))
+    qtbot.waitUntil(lambda: view.list.height() < high)
+    assert view.list.rect().contains(view._down.geometry())
+    at_the_left = view._down.geometry().center().x() < view.list.width() / 2
+    assert at_the_left is (direction is Qt.LayoutDirection.RightToLeft)

@@ -14,6 +14,12 @@ _Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
 
 
+def preview(room: RoomItem) -> str:
+    """What was written last in one line, and by whom; empty where nothing was."""
+    text = plain(room.preview)
+    return tr("{name}: {text}").format(name=room.preview_by, text=text) if text and room.preview_by else text
+
+
 class RoomListModel(QAbstractListModel):
     """Latest activity first, as the account has them."""
 
@@ -37,7 +43,7 @@ class RoomListModel(QAbstractListModel):
             return room.title
         if role == Qt.ItemDataRole.AccessibleTextRole:
             unread = tr(", {count} unread").format(count=room.unread) if room.unread else ""
-            return f"{room.title}{unread}. {plain(room.preview)}"
+            return f"{room.title}{unread}. {preview(room)}"
         return None
 
     def row_of(self, room_id: str) -> int:

@@ -208,9 +208,9 @@ def room_item(room: Room, *, people: People, me: str, waiting: Draft | None) -> 
     title = head.title
     if head.kind is RoomKind.DIRECT:
         title = tr("Notes to self") if notes or peer is None else peer.name
-    preview, state, at_ms = _preview(room, people, me, notes=notes)
+    preview, by, state, at_ms = _preview(room, people, me, notes=notes)
     if waiting is not None:
-        preview = tr("You: {text}").format(text=excerpt(waiting.body))
+        preview, by = excerpt(waiting.body), "" if notes else tr("You")
         state = SendState.WAITING if waiting.error is None else SendState.FAILED
         at_ms = waiting.created_at_ms
     return RoomItem(
@@ -224,6 +224,7 @@ def room_item(room: Room, *, people: People, me: str, waiting: Draft | None) -> 
         role=head.role,
         member_count=head.member_count,
         preview=preview,
+        preview_by=by,
         preview_state=state,
         preview_at_ms=at_ms,
         unread=head.unread,
@@ -234,19 +235,19 @@ def room_item(room: Room, *, people: People, me: str, waiting: Draft | None) -> 
     )
 
 
-def _preview(room: Room, people: People, me: str, *, notes: bool) -> tuple[str, SendState, int | None]:
+def _preview(room: Room, people: People, me: str, *, notes: bool) -> tuple[str, str, SendState, int | None]:
+    """What was written last, by whom, its tick, and when."""
     preview = room.head.preview
     if preview is None:
-        return "", SendState.NONE, None
+        return "", "", SendState.NONE, None
     text = tr("Message deleted") if preview.deleted else preview.excerpt
-    if preview.author_id == me:
-        state = SendState.NONE if notes else room.send_state(preview.seq)
-        return (text if notes else tr("You: {text}").format(text=text)), state, preview.sent_at_ms
-    if room.head.kind is RoomKind.GROUP:
+    by, state = "", SendState.NONE
+    if preview.author_id == me and not notes:
+        by, state = tr("You"), room.send_state(preview.seq)
+    elif room.head.kind is RoomKind.GROUP and preview.author_id != me:
         known = people.user(preview.author_id)
-        name = people.person(preview.author_id).name if known is not None else preview.author_name
-        text = f"{name}: {text}"
-    return text, SendState.NONE, preview.sent_at_ms
+        by = people.person(preview.author_id).name if known is not None else preview.author_name
+    return text, by, state, preview.sent_at_ms
 
 
 def rooms_showing(rooms: Mapping[str, Room], user_ids: Collection[str]) -> set[str]:

@@ -111,7 +111,9 @@ class RoomItem:
     role: Role = Role.MEMBER
     member_count: int = 0
     preview: str = ""
-    """One line, with "You: " or the author's name before it in groups."""
+    """One line of what was written last."""
+    preview_by: str = ""
+    """"You", or the author's name in a group; empty where it goes without saying."""
     preview_state: SendState = SendState.NONE
     preview_at_ms: int | None = None
     unread: int = 0

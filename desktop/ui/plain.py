@@ -16,7 +16,8 @@ _ADDRESS: Final = 2_000
 # The subset of views/conversation/markdown.py by patterns: its parser takes too long to load for a room list.
 # None looks past the line that it began in.
 _SIGNS: Final = (
-    (re.compile(r"^[ \t]*(?:```|~~~)\w*$", re.MULTILINE), ""),
+    # An excerpt has no line breaks any more: a fence stands between spaces too.
+    (re.compile(r"(?<!\S)(?:```|~~~)\w*(?!\S)"), ""),
     (re.compile(r"^[ \t]*(?:>|[-+*]|\d{1,9}[.)])[ \t]+", re.MULTILINE), ""),
     (re.compile(rf"\[([^\]\n]{{1,{SPAN}}})\]\(https?://[^)\s]{{1,{_ADDRESS}}}\)"), r"\1"),
     (re.compile(rf"`([^`\n]{{1,{SPAN}}})`"), r"\1"),

@@ -8,10 +8,10 @@ from typing import Final
 import shiboken6
 from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
+from desktop.models.rooms import preview
 from desktop.services.api import Account
 from desktop.services.state import RoomItem, ServiceError
 from desktop.ui.i18n import tr
-from desktop.ui.plain import plain
 from desktop.views.context import Context
 from desktop.views.entries import Entry, EntryList, person_entry
 from desktop.views.forms import Message
@@ -42,7 +42,7 @@ def room_targets(accounts: list[Account]) -> list[Target]:
 
     def below(account: Account, room: RoomItem) -> str:
         server = account.info.server_name if len(accounts) > 1 else ""
-        return " · ".join(filter(None, [server, plain(room.preview)]))
+        return " · ".join(filter(None, [server, preview(room)]))
 
     return [
         Target(

@@ -17,12 +17,12 @@ from PySide6.QtWidgets import (
 )
 
 from common.protocol.types import RoomKind
-from desktop.models.rooms import ITEM_ROLE
+from desktop.models.rooms import ITEM_ROLE, preview
 from desktop.services.state import RoomItem, SendState
 from desktop.ui.fonts import px, sized
 from desktop.ui.i18n import tr
 from desktop.ui.icons import paint_icon
-from desktop.ui.plain import one_line, plain
+from desktop.ui.plain import one_line
 from desktop.ui.theme import tokens
 from desktop.ui.times import short_day
 from desktop.ui.tokens import RADIUS_CONTROL, avatar_colour
@@ -54,7 +54,7 @@ def second_line(room: RoomItem) -> str:
         return words.format(names=", ".join(room.typing))
     if room.draft:
         return tr("Draft: {text}").format(text=one_line(room.draft))
-    return plain(room.preview) or tr("No messages yet")
+    return preview(room) or tr("No messages yet")
 
 
 class RoomList(QListView):

@@ -17,6 +17,8 @@ from desktop.ui.plain import _SIGNS, LINE, SPAN, one_line, plain
         ("an *old* and _new_ ~~way~~", "an old and new way"),
         ("run `make test` now", "run make test now"),
         ("```python\nreturn 0\n```", "return 0"),
+        ("look: ```python return 0 ``` right", "look: return 0 right"),
+        ("a~~~b and ```", "a~~~b and"),
         ("> quoted\n\nanswered", "quoted answered"),
         ("- one\n- two\n3. three", "one two three"),
         ("[the notes](https://example.org/a) are here", "the notes are here"),

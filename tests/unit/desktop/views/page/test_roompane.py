@@ -78,7 +78,9 @@ def test_enter_and_a_click_open_a_room(qtbot: QtBot, account: FakeAccount) -> No
 
 def test_the_model_follows_the_account(qtbot: QtBot, account: FakeAccount) -> None:
     made, _ = pane(qtbot, account)
-    account.change_room(replace(ROOMS[0], title="All of us", preview="Dario: **lunch**", unread=3))
+    account.change_room(
+        replace(ROOMS[0], title="All of us", preview="**lunch**", preview_by="Dario", unread=3)
+    )
     spoken = made.model.index(0).data(Qt.ItemDataRole.AccessibleTextRole)
     assert spoken == "All of us, 3 unread. Dario: lunch"
     account.set_rooms(ROOMS[2:])
@@ -127,7 +129,9 @@ def test_the_connection_in_words(qtbot: QtBot, account: FakeAccount, state: Link
 def test_the_second_line_says_who_writes_what_was_drafted_or_said() -> None:
     group, direct = room("a"), room("d", peer=DARIO)
     assert second_line(group) == "No messages yet"
-    assert second_line(replace(group, preview="Dario: *hi*")) == "Dario: hi"
+    assert second_line(replace(group, preview="*hi*", preview_by="Dario")) == "Dario: hi"
+    assert second_line(replace(group, preview="> why\n\nso", preview_by="You")) == "You: why so"
+    assert second_line(replace(group, preview="", preview_by="You")) == "No messages yet"
     assert second_line(replace(group, preview="x", draft="on\nit")) == "Draft: on it"
     assert second_line(replace(group, draft="x", typing=("Ann",))) == "Ann is typing…"
     assert second_line(replace(group, typing=("Ann", "Ben"))) == "Ann, Ben are typing…"

@@ -153,9 +153,9 @@ class RowList(QListView):
     # Qt's questions.
 
     def visualRect(self, index: Index) -> QRect:
-        if not index.isValid() or index.row() >= len(self._column):
-            return QRect()
         row = index.row()
+        if not 0 <= row < len(self._column):
+            return QRect()
         return QRect(0, self.top_of(row), self.viewport().width(), self._column.height(row))
 
     def indexAt(self, point: QPoint) -> QModelIndex:
@@ -228,13 +228,9 @@ class RowList(QListView):
         QAbstractItemView.rowsAboutToBeRemoved(self, parent, start, end)
 
     def dataChanged(self, first: Index, last: Index, roles: Sequence[int] = ()) -> None:
-        known = range(first.row(), last.row() + 1)
-        before = [self._column.height(row) for row in known]
-        self._measure(known)
-        if before != [self._column.height(row) for row in known]:
-            self._change()
-        else:
-            self.settle_soon()
+        for row in range(first.row(), last.row() + 1):
+            self._row_changed(row)
+        self.settle_soon()
         QAbstractItemView.dataChanged(self, first, last, roles)
 
     def reset(self) -> None:
@@ -288,6 +284,17 @@ class RowList(QListView):
 
     # inside
 
+    def _row_changed(self, row: int) -> None:
+        if self._column.unknown(range(row, row + 1)):
+            return
+        before = self._column.height(row)
+        self._measure([row])
+        grown = self._column.height(row) - before
+        self._stale = self._stale or grown != 0
+        if self._pinned is not None and self._pinned[0] == row:
+            # Upwards, as a day's line above it that went: what is read lies below.
+            self._pinned = (row, self._pinned[1] - grown)
+
     def _inserted(self, _parent: Index, first: int, last: int) -> None:
         count = last - first + 1
         self._column.insert(first, count)
@@ -334,14 +341,12 @@ class RowList(QListView):
         """Measure what lies near the screen, and scroll so that what is pinned stays."""
         if not self._stale or self._arranging:
             return
-        self._arranging = True
+        self._arranging, turns = True, 0
         try:
             # The scroll bar that comes or goes makes the viewport another: once more then.
-            for _ in range(_TURNS):
+            while self._stale and (turns := turns + 1) <= _TURNS:
                 self._stale = False
                 self._set_bar(self._measure_near())
-                if not self._stale:
-                    break
         finally:
             self._arranging = False
         if self._pinned is not None:

@@ -42,6 +42,11 @@ def spoken(item: MessageItem) -> str:
     return ". ".join(parts)
 
 
+def _joins(item: TimelineItem) -> tuple[str, int]:
+    """What the look of the row below depends on: by whom, and when."""
+    return ("", item.at_ms) if isinstance(item, NoticeItem) else (item.author.user_id, item.sent_at_ms)
+
+
 def hindrance(items: Sequence[TimelineItem]) -> str:
     """Why the newest message that waits or failed did not leave, in words; empty where nothing is."""
     # What the server does not have yet stands below all that it has.
@@ -116,8 +121,11 @@ class TimelineModel(QAbstractListModel):
         self._touch(first)
 
     def _updated(self, row: int) -> None:
-        self._items[row] = self._timeline.items[row]
+        before, item = self._items[row], self._timeline.items[row]
+        self._items[row] = item
         self._touch(row)
+        if _joins(before) != _joins(item):
+            self._touch(row + 1)
 
     def _touch(self, row: int) -> None:
         """A row's look depends on the one before it."""

@@ -24,7 +24,7 @@ from desktop.storage.worker import ClosedError, Connection, Job, StorageError
 log: Final = logging.getLogger(__name__)
 
 PAGE: Final = 30
-"""Rows that come in at once at an edge: measuring them takes a frame, 60 take two."""
+"""Rows that come in at once at an edge."""
 _FETCH: Final = 80
 """Rows that the server is asked for at once: a trip there takes longer than one to the cache."""
 
@@ -134,7 +134,10 @@ class TimelineService(Window):
         if self._follows and self._rows and applied.tail[0] > last + 1:
             # The cache started anew behind a hole: what is shown is not its neighbour.
             self._follows = False
-            self._tasks.spawn(self._quietly(self.jump_to_end()), name="end")
+            if self._reading is None:
+                self._tasks.spawn(self._quietly(self.jump_to_end()), name="end")
+            else:
+                self.ends_changed.emit()
         elif self._follows or not self._rows:
             self._follows = True
             self._append(new)
@@ -262,9 +265,14 @@ class TimelineService(Window):
             log.info("opened without the first unread message: %s", problem)
 
     def _mark_unread(self, page: Page, unread: int, read: int) -> None:
-        if unread:
-            news = (row for row in page.rows if isinstance(row, Message) and row.seq > read)
-            self._unread_from = next((row.seq for row in news if row.author_id != self._core.me), None)
+        if not unread:
+            return
+        news = [row for row in page.rows if row.seq > read]
+        first = (row.seq for row in news if isinstance(row, Message) and row.author_id != self._core.me)
+        self._unread_from = next(first, None)
+        if self._unread_from is None and not (page.is_tail and page.ends):
+            # It is further down, and nothing down to there was read.
+            self._unread_from = news[0].seq if news else read + 1
 
     async def _older(self) -> None:
         if not self._rows:

@@ -17,7 +17,7 @@ from desktop.storage.cache import Page, Row
 from desktop.storage.outbox import Draft
 
 WINDOW: Final = 200
-"""A view asks for the height of each whenever one comes or goes: 300 took a third of a frame."""
+"""As many as a person scrolls through without waiting, and few enough to be kept laid out."""
 ROWS_MAX: Final = 160
 """Stream rows after a trim; the rest of the window is room for drafts and for growing without trimming."""
 DRAFTS_MAX: Final = 40

@@ -33,7 +33,7 @@ _RIGHT: Final = Qt.TextElideMode.ElideRight
 
 @dataclass(frozen=True, slots=True)
 class Fonts:
-    """Made once: a delegate asks for them at every row."""
+    """Made once: they are needed for every row."""
 
     small: QFont
     name: QFont

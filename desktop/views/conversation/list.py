@@ -6,9 +6,7 @@ from typing import Final
 
 from PySide6.QtCore import (
     QEvent,
-    QModelIndex,
     QObject,
-    QPersistentModelIndex,
     QPoint,
     QRect,
     Qt,
@@ -41,9 +39,7 @@ from desktop.views.conversation.painter import Hit, MessagePainter
 from desktop.views.conversation.rowlist import RowList
 from desktop.views.conversation.selection import Spot, TextSelection
 
-_Index = QModelIndex | QPersistentModelIndex
 _NEAR_EDGE: Final = 400
-_AT_END: Final = 2
 _FLASH_MS: Final = 1_200
 _CONTEXT: Final = 60
 """Pixels of what was read already that stay above the first unread message."""
@@ -81,6 +77,8 @@ class MessageList(RowList):
         before = self.rows
         self._timeline.ends_changed.disconnect(self._ends)
         self._unflash.stop()
+        self.viewport().setToolTip("")
+        self.viewport().unsetCursor()
         self.let_go()
         self._begin(timeline)
         self.remeasure()
@@ -136,11 +134,12 @@ class MessageList(RowList):
 
     def forget_layouts(self) -> None:
         """Colours or fonts changed."""
-        self.let_go()
+        self._painter.forget()
         self.remeasure()
 
     def let_go(self) -> None:
-        """The view is done with: what it measured is freed now, not when garbage is collected."""
+        """The timeline is done with: what was measured is freed now, not when garbage is collected."""
+        self._timeline.reading(None)
         self._painter.forget()
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -181,6 +180,9 @@ class MessageList(RowList):
 
     def reset(self) -> None:
         super().reset()
+        if not self.rows.rowCount():
+            # What comes is looked at for the first time.
+            self.landed, self._seen_seq = False, 0
         self._land()
 
     def settled(self) -> None:
@@ -208,11 +210,12 @@ class MessageList(RowList):
             return
         self.landed = True
         unread = self._timeline.unread_from
-        row = -1 if unread is None else self.rows.row_of_seq(unread)
-        if row < 0:
+        if unread is None:
             self.pin_end()
         else:
-            self.pin(row, _CONTEXT)
+            row = self.rows.row_of_seq(unread)
+            # Where it is below the window, it comes in there.
+            self.pin(row if row >= 0 else self.rows.rowCount() - 1, _CONTEXT)
         self.placed.emit()
 
     def _fill(self) -> None:

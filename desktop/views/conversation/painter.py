@@ -189,7 +189,7 @@ class MessagePainter:
         item = self._model.item(row)
         first = self._timeline.unread_from
         new = first is not None and item.seq == first
-        return self._rows.row(item, self._model.before(row), self._width, self._room, new=new)
+        return self._rows.row(item, self._model.before(row), self._room, new=new)
 
     def _bubble(self, top: int, item: MessageItem, made: Layout) -> QRect:
         left = place.MARGIN + place.INDENT
@@ -280,6 +280,8 @@ class MessagePainter:
         bubble = self._bubble(top, item, made)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        # Names and quotations begin where the language does; a painter would ask each text.
+        painter.setLayoutDirection(self._direction)
         ground = t.own if item.own else t.surface
         own_edge = t.accent if t.outlined else ground
         edge = t.accent if focused or item.mentions_me else own_edge if item.own else t.line

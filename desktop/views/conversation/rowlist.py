@@ -19,26 +19,24 @@ from PySide6.QtCore import (
     QRect,
     Qt,
 )
-from PySide6.QtGui import QAccessible, QAccessibleEvent, QColor, QPainter, QPaintEvent, QRegion, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QListView
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QRegion, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView
 
 from desktop.ui.fonts import px
 from desktop.ui.timer import once
 from desktop.views.conversation.column import Column
+from desktop.views.conversation.rowkeys import STEP, RowKeys
 
 Index = QModelIndex | QPersistentModelIndex
 _Hint = QAbstractItemView.ScrollHint
-_Move = QAbstractItemView.CursorAction
 _AT_END: Final = 2
 """Pixels from the end that still count as the end."""
-_STEP: Final = 40
-"""Pixels of a step of the wheel; it makes three."""
 _NEAR: Final = 160
 """Pixels above and below the screen within which rows are measured before they are seen."""
 _TURNS: Final = 3
 
 
-class RowList(QListView):
+class RowList(RowKeys):
     """A ``QListView`` in what others see of it, screen readers among them; where rows lie is its own.
 
     One row keeps its place while rows come, go and are measured: the first that is seen, or the last one at
@@ -109,16 +107,19 @@ class RowList(QListView):
 
     def at_end(self) -> bool:
         """Nothing lies below."""
+        self._arrange()
         bar = self.verticalScrollBar()
         return bar.value() >= bar.maximum() - _AT_END
 
     def top_of(self, row: int) -> int:
-        """Pixels from the upper edge of the viewport."""
         self._arrange()
         return self._column.top(row) - self._offset()
 
+    def height_of(self, row: int) -> int:
+        self._arrange()
+        return self._column.height(row)
+
     def row_at(self, y: int) -> int:
-        """The row at ``y`` of the viewport, or -1."""
         self._arrange()
         return self._column.at(y + self._offset())
 
@@ -126,8 +127,8 @@ class RowList(QListView):
         """The last row of which the end is on screen, or of which only a part fits; -1 where none is."""
         high = self.viewport().height()
         row = self.row_at(high - 1)
-        if row < 0:
-            return len(self._column) - 1
+        if row < 0 or high <= 0:
+            return -1 if high <= 0 else len(self._column) - 1
         top = self.top_of(row)
         return row - 1 if top + self._column.height(row) > high and top > 0 else row
 
@@ -179,21 +180,6 @@ class RowList(QListView):
         self.pin(row, top)
         self._arrange()
         self.moved()
-
-    def moveCursor(self, action: _Move, modifiers: Qt.KeyboardModifier) -> QModelIndex:
-        last = len(self._column) - 1
-        if last < 0:
-            return QModelIndex()
-        row = self.currentIndex().row() if self.currentIndex().isValid() else self.last_seen()
-        if action in {_Move.MovePageUp, _Move.MovePageDown}:
-            down = action is _Move.MovePageDown
-            found = self.row_at(self.top_of(row) + (1 if down else -1) * self.viewport().height())
-            row = found if found >= 0 else last if down else 0
-        else:
-            back = action in {_Move.MoveUp, _Move.MovePrevious, _Move.MoveLeft}
-            ends = {_Move.MoveHome: 0, _Move.MoveEnd: last}
-            row = ends.get(action, row + (-1 if back else 1))
-        return self.model().index(min(max(row, 0), last), 0)
 
     def verticalOffset(self) -> int:
         return self._offset()
@@ -275,13 +261,6 @@ class RowList(QListView):
             self.paint_row(painter, row, self._column.top(row) - offset)
         painter.end()
 
-    def currentChanged(self, current: Index, previous: Index) -> None:
-        QAbstractItemView.currentChanged(self, current, previous)
-        if current.isValid() and self.hasFocus() and QAccessible.isActive():
-            event = QAccessibleEvent(self, QAccessible.Event.Focus)
-            event.setChild(current.row())
-            QAccessible.updateAccessibility(event)
-
     # inside
 
     def _row_changed(self, row: int) -> None:
@@ -292,8 +271,10 @@ class RowList(QListView):
         grown = self._column.height(row) - before
         self._stale = self._stale or grown != 0
         if self._pinned is not None and self._pinned[0] == row:
-            # Upwards, as a day's line above it that went: what is read lies below.
-            self._pinned = (row, self._pinned[1] - grown)
+            top = self._pinned[1]
+            # Upwards, as a day's line above it that went, where what is read lies below.
+            if top + before <= self.viewport().height():
+                self._pinned = (row, top - grown)
 
     def _inserted(self, _parent: Index, first: int, last: int) -> None:
         count = last - first + 1
@@ -359,7 +340,7 @@ class RowList(QListView):
     def _set_bar(self, value: int) -> None:
         bar, high = self.verticalScrollBar(), self.viewport().height()
         bar.setPageStep(high)
-        bar.setSingleStep(px(_STEP))
+        bar.setSingleStep(px(STEP))
         bar.setRange(0, max(0, self._column.total - high))
         bar.setValue(value)
 
@@ -371,7 +352,9 @@ class RowList(QListView):
             most = max(0, column.total - high)
             value = most
             if self._pinned is not None:
-                value = min(max(0, column.top(self._pinned[0]) - self._pinned[1]), most)
+                row, top = self._pinned
+                # A row that became lower is still seen.
+                value = min(max(0, column.top(row) - max(top, 1 - column.height(row))), most)
             unknown = column.unknown(column.between(value - _NEAR, value + high + _NEAR))
             if not unknown:
                 return value

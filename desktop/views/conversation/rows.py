@@ -24,11 +24,11 @@ _KEPT: Final = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One item below the one before it, at a width. Heights and widths are pixels."""
+    """One item below the one before it, with room for a bubble of a width. Heights and widths are pixels."""
 
     item: TimelineItem
     before: TimelineItem | None
-    width: int
+    room: int
     day: bool
     """A day begins: its separator stands above, ``DAY`` high."""
     new: bool
@@ -66,24 +66,23 @@ class Rows:
         self,
         item: TimelineItem,
         before: TimelineItem | None,
-        width: int,
         room: int,
         *,
         new: bool,
     ) -> Row:
-        """``room`` is how much of ``width`` a bubble may use; for ``new`` see ``Row``."""
+        """``room`` is what a bubble and the space around it may take; for ``new`` see ``Row``."""
         made = self._made.get(item.key)
         if (
             made is not None
             and made.item is item
             and made.before is before
-            and made.width == width
+            and made.room == room
             and made.new is new
         ):
             # Those of the window are asked for in turn: they outlast what left it.
             self._made.move_to_end(item.key)
             return made
-        row = self._make(item, before, width, room, new=new, known=made)
+        row = self._make(item, before, room, new=new, known=made)
         self._made[item.key] = row
         self._made.move_to_end(item.key)
         if len(self._made) > _KEPT:
@@ -94,7 +93,6 @@ class Rows:
         self,
         item: TimelineItem,
         before: TimelineItem | None,
-        width: int,
         room: int,
         *,
         new: bool,
@@ -116,7 +114,7 @@ class Rows:
         return Row(
             item=item,
             before=before,
-            width=width,
+            room=room,
             day=day,
             new=new,
             above=above,

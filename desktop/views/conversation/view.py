@@ -17,7 +17,7 @@ from desktop.models.timeline import hindrance
 from desktop.services.api import Account, Timeline
 from desktop.services.mentions import find_mentions
 from desktop.services.state import MessageItem, Person, RoomItem, ServiceError
-from desktop.ui.announce import listened_to
+from desktop.ui.announce import announce, listened_to
 from desktop.ui.i18n import tr
 from desktop.ui.plain import one_line
 from desktop.ui.timer import once
@@ -111,8 +111,13 @@ class ConversationView(QWidget):
         self._now = _Open(room.room_id, self._account.timeline(room.room_id))
         for part in (self.tools, self.completions, self.strip, self._down):
             part.hide()
+        for popup in self.findChildren(QWidget):
+            if popup.isWindow() and popup.isVisible():
+                popup.close()
         self.list.show_timeline(self.timeline)
         self._begin(room)
+        # The focus stays in the composer, so nothing else says it.
+        announce(self, self.accessibleName())
 
     def _begin(self, room: RoomItem) -> None:
         for told, what in self._told():
@@ -122,8 +127,6 @@ class ConversationView(QWidget):
         self._hindrance = hindrance(self.timeline.items)
         self.problem.say(self._hindrance)
         self.show_room(room)
-        if self.list.landed:
-            self._show_picture()
 
     def _show_picture(self) -> None:
         """As far as it is there."""
@@ -351,6 +354,8 @@ class ConversationView(QWidget):
             wanted.connect(self._here(action))
         if menu.actions():
             menu.popup(at)
+        else:
+            menu.deleteLater()
 
     def _show_quoted(self, item: MessageItem) -> None:
         if item.reply is not None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from common.errors import Code
 from common.protocol import pushes, requests
+from common.protocol.pushes import Push
 from desktop.services.pages import FIRST_PAGE
 from desktop.services.state import MessageItem, ServiceError
 from desktop.services.timeline import TimelineService
 from desktop.services.window import WINDOW
 from desktop.storage import cache
-from tests.support.rig import ME, ROOM, Rig, Stream, head, seqs
+from tests.support.rig import BOB, ME, ROOM, Rig, Stream, head, seqs
 from tests.support.wait import until
 
 LONG = 200
@@ -174,6 +176,54 @@ async def test_what_is_shown_is_read_anew_where_the_cache_forgot_it(rig: Rig, st
     await rig.serve(stream, requests.History)
     await until(lambda: not timeline._busy)
     whole(timeline, stream)
+
+
+@pytest.mark.parametrize("at", [None, FIRST_SHOWN + 5], ids=["end", "above"])
+async def test_who_reads_above_is_not_taken_over_a_hole(rig: Rig, stream: Stream, at: int | None) -> None:
+    timeline = await opened(rig, stream)
+    timeline.reading(at)
+    rig.lose()
+    for _ in range(2 * LONG):
+        stream.say()
+    rig.come(head(seq=stream.seq, msg_no=len(stream.messages)))
+    rig.hear(_truncated(stream.answer(rig.line.take(requests.Sync).request)))
+    await rig.serve(stream, requests.History)
+    await rig.stored(stream.seq)
+    if at is None:
+        await until(lambda: timeline.at_end and seqs(timeline)[-1] == stream.seq)
+        whole(timeline, stream)
+        return
+    await until(lambda: timeline.newer_count == 2 * LONG)
+    assert seqs(timeline) == list(range(FIRST_SHOWN, LONG + 1))
+    assert not timeline.at_end
+    # On the way down nothing is left out.
+    timeline.reading(LONG)
+    timeline.load_newer()
+    await rig.serve(stream, requests.History)
+    await until(lambda: not timeline._busy)
+    assert LONG in seqs(timeline)
+    assert seqs(timeline)[-1] > LONG
+    whole(timeline, stream)
+
+
+@pytest.mark.parametrize("cached", [400, 145], ids=["notices", "nothing"])
+async def test_what_is_unread_below_the_first_page_is_where_reading_goes_on(
+    rig: Rig, stream: Stream, cached: int
+) -> None:
+    """Else the window would follow its end, and all that comes in there would be read."""
+    stream = Stream()
+    for number in range(400):
+        if 100 <= number < 145:
+            stream.events.append(pushes.RoomLeft(ROOM, stream.seq + 1, BOB, number))
+        else:
+            stream.say()
+    await rig.open(head(seq=400, msg_no=355, read=100, unread=255))
+    rig.hear(*cast("list[Push]", stream.events[:cached]))
+    await rig.stored(cached)
+    timeline = rig.timeline()
+    await until(lambda: timeline.items and not timeline._busy)
+    assert not timeline.at_end
+    assert timeline.unread_from == 101
 
 
 def _truncated(answer: object) -> pushes.SyncEvents:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 import weakref
+from dataclasses import replace
 
 import pytest
-from PySide6.QtCore import QPoint, QRect
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QMenu
+from PySide6.QtWidgets import QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.services.state import MessageItem, ServiceError
@@ -192,3 +193,48 @@ def test_one_picture_follows_the_other(qtbot: QtBot, account: FakeAccount, items
         qtbot.waitUntil(view.updatesEnabled, timeout=HOLD_MS)
     enter(view, account, "a")
     assert view.updatesEnabled()
+
+
+def test_what_was_opened_over_the_room_before_is_closed(qtbot: QtBot, account: FakeAccount) -> None:
+    view = view_of(qtbot, account)
+    view._pick(own(), QPoint(0, 0))
+    view.list.menu_wanted.emit(own(), QPoint(0, 0))
+
+    def popups() -> list[QWidget]:
+        return [part for part in view.findChildren(QWidget) if part.isWindow() and part.isVisible()]
+
+    assert popups()
+    enter(view, account, "b")
+    assert popups() == []
+
+
+def test_a_message_with_which_nothing_can_be_done_has_no_menu(qtbot: QtBot, account: FakeAccount) -> None:
+    view = view_of(qtbot, account)
+    for _ in range(3):
+        view.list.menu_wanted.emit(replace(own(), deleted=True, body=""), QPoint(0, 0))
+    QTest.qWait(1)
+    assert view.findChildren(QMenu) == []
+
+
+def test_the_room_that_was_opened_is_said(
+    qtbot: QtBot, account: FakeAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("desktop.views.conversation.view.announce", lambda _, words: said.append(words))
+    view = view_of(qtbot, account)
+    assert said == []
+    enter(view, account, "b")
+    assert said == ["Conversation: Office"]
+
+
+def test_what_the_mouse_was_over_is_forgotten(qtbot: QtBot, account: FakeAccount) -> None:
+    view = view_of(qtbot, account)
+    port = view.list.viewport()
+    port.setToolTip("example.org")
+    port.setCursor(Qt.CursorShape.PointingHandCursor)
+    view.list.verticalScrollBar().setValue(0)
+    assert account.timelines["a"].first_read is not None
+    enter(view, account, "b")
+    assert port.toolTip() == ""
+    assert port.cursor().shape() is Qt.CursorShape.ArrowCursor
+    assert account.timelines["a"].first_read is None

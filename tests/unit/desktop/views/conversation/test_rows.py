@@ -17,7 +17,7 @@ WIDTH = 500
 def walk(rows: Rows, items: Sequence[MessageItem]) -> list[Row]:
     """As a view measures all that it shows."""
     return [
-        rows.row(item, items[number - 1] if number else None, WIDTH, WIDTH, new=False)
+        rows.row(item, items[number - 1] if number else None, WIDTH, new=False)
         for number, item in enumerate(items)
     ]
 
@@ -27,9 +27,9 @@ def test_a_row_is_made_anew_for_what_it_shows_and_its_bubble_only_for_what_moves
 ) -> None:
     del qapp
     rows, item = Rows(), message(1, own=True)
-    first = rows.row(item, None, WIDTH, WIDTH, new=False)
-    assert rows.row(item, None, WIDTH, WIDTH, new=False) is first
-    read = rows.row(replace(item, state=SendState.READ), None, WIDTH, WIDTH, new=False)
+    first = rows.row(item, None, WIDTH, new=False)
+    assert rows.row(item, None, WIDTH, new=False) is first
+    read = rows.row(replace(item, state=SendState.READ), None, WIDTH, new=False)
     assert read is not first
     assert read.bubble is first.bubble
     assert read.height == first.height
@@ -40,22 +40,22 @@ def test_a_row_is_made_anew_for_what_it_shows_and_its_bubble_only_for_what_moves
         replace(item, state=SendState.FAILED),
         replace(item, author=replace(ME, name="A much longer name than before")),
     ):
-        assert rows.row(other, None, WIDTH, WIDTH, new=False).bubble is not read.bubble
-    assert rows.row(item, None, WIDTH - 1, WIDTH - 1, new=False).bubble is not read.bubble
+        assert rows.row(other, None, WIDTH, new=False).bubble is not read.bubble
+    assert rows.row(item, None, WIDTH - 1, new=False).bubble is not read.bubble
 
 
 def test_what_stands_above_a_row_is_part_of_its_height(qapp: QApplication) -> None:
     del qapp
     rows, before, item = Rows(), message(1), message(2)
-    plain = rows.row(item, before, WIDTH, WIDTH, new=False)
-    unread = rows.row(item, before, WIDTH, WIDTH, new=True)
-    alone = rows.row(item, None, WIDTH, WIDTH, new=False)
+    plain = rows.row(item, before, WIDTH, new=False)
+    unread = rows.row(item, before, WIDTH, new=True)
+    alone = rows.row(item, None, WIDTH, new=False)
     assert plain.above == 0
     assert plain.height < unread.height
     assert plain.height < alone.height
     assert unread.new
     assert alone.day
-    said = rows.row(notice(3), item, WIDTH, WIDTH, new=False)
+    said = rows.row(notice(3), item, WIDTH, new=False)
     assert said.bubble is None
     assert said.height > 0
 

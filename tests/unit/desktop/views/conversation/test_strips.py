@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPixmap
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from desktop.services.state import MessageItem, ReactionItem, SendState, TimelineItem
+from desktop.services.state import MessageItem, Person, QuoteItem, ReactionItem, SendState, TimelineItem
 from desktop.ui.theme import apply
 from desktop.ui.tokens import CONTRAST, DARK, LIGHT, Tokens
 from desktop.views.conversation.list import MessageList
@@ -19,10 +19,11 @@ from desktop.views.conversation.strips import Strips
 from tests.support.fake_timeline import FakeTimeline, message, notice
 
 GROUND = QColor("#FFFFFF")
+ZED = Person(user_id="zed", name="Zed", username="zed")
 
 
 def row(key: int) -> Row:
-    return Rows().row(message(key), None, 400, 400, new=False)
+    return Rows().row(message(key), None, 400, new=False)
 
 
 class Pen:
@@ -120,6 +121,8 @@ def test_a_copied_frame_equals_a_drawn_one(
         message(4, "own", own=True, state=SendState.READ),
         replace(message(5, "reacted"), reactions=(ReactionItem(emoji="👍", count=2, mine=True, names=()),)),
         message(6, "مرحبا بالجميع"),
+        replace(message(7, "a line that is much longer than the name above it"), author=ZED),
+        replace(message(8, "an answer"), reply=QuoteItem(seq=1, author=ZED, excerpt="short")),
     ]
     window = QWidget()
     window.setObjectName("page")
@@ -133,13 +136,41 @@ def test_a_copied_frame_equals_a_drawn_one(
     window.show()
     qtbot.waitUntil(lambda: view.landed)
     QApplication.processEvents()
-    first, copied = picture(window), picture(window)
+    first, copied = picture(window, view), picture(window, view)
     monkeypatch.setattr(Strips, "find", lambda *_: None)
     monkeypatch.setattr(Strips, "make", lambda _, painter, *__, paint, **___: paint(painter))
-    drawn = picture(window)
+    drawn = picture(window, view)
     apply(qapp, LIGHT)
+
     assert first == copied == drawn
 
 
-def picture(window: QWidget) -> QImage:
-    return window.grab().toImage()
+def picture(window: QWidget, view: MessageList) -> QImage:
+    """As on the screen: what ``QWidget.grab`` paints on knows no direction."""
+    view.viewport().repaint()
+    return window.screen().grabWindow(window.winId()).toImage()
+
+
+@pytest.mark.parametrize("direction", [Qt.LayoutDirection.LeftToRight, Qt.LayoutDirection.RightToLeft])
+def test_a_name_begins_where_the_language_does(
+    qtbot: QtBot, qapp: QApplication, direction: Qt.LayoutDirection
+) -> None:
+    apply(qapp, LIGHT)
+    view = MessageList(FakeTimeline([message(1, "a line that is much longer than the name above it")]))
+    qtbot.addWidget(view)
+    view.setLayoutDirection(direction)
+    view.resize(520, 200)
+    view.show()
+    qtbot.waitUntil(lambda: view.landed)
+    shown = view.grab().toImage()
+    bubble = view._painter.bubble_of(0, view.top_of(0)).adjusted(12, 11, -12, 0)
+    ground = shown.pixelColor(bubble.center().x(), bubble.top())
+
+    def inked(columns: range) -> bool:
+        line = range(bubble.top(), bubble.top() + 14)
+        return any(shown.pixelColor(x, y) != ground for x in columns for y in line)
+
+    left, right = range(bubble.left(), bubble.left() + 40), range(bubble.right() - 40, bubble.right())
+    assert (inked(left), inked(right)) == (
+        (True, False) if direction is Qt.LayoutDirection.LeftToRight else (False, True)
+    )

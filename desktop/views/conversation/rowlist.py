@@ -248,9 +248,18 @@ class RowList(RowKeys):
         QAbstractItemView.resizeEvent(self, event)
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:
-        # Where rows above were measured or went, the bar moves and what is seen stands still.
-        if not self._arranging:
-            self.viewport().scroll(dx, dy)
+        if self._arranging:
+            # Rows above were measured or went: the bar moves, and what is seen stands still.
+            return
+        # Here and not when the bar tells it: Qt asks what is under the mouse before.
+        if self._stale and self._drawn is not None:
+            row, top, _ = self._drawn
+            self._pin_at(self._column.top(row) - top - dy)
+            self._drawn = None
+        else:
+            self._pin_at(self._offset())
+            self._drawn = self._seen()
+        self.viewport().scroll(dx, dy)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         self._arrange()
@@ -305,13 +314,10 @@ class RowList(RowKeys):
         self._change()
 
     def _scrolled(self) -> None:
-        if self._arranging:
-            return
-        self._pin_first()
-        self._drawn = self._seen()
-        self._stale = True
-        self._arrange()
-        self.moved()
+        if not self._arranging:
+            self._stale = True
+            self._arrange()
+            self.moved()
 
     def _change(self) -> None:
         """Rows are to be arranged: before anybody looks, and soon."""
@@ -331,7 +337,7 @@ class RowList(RowKeys):
         finally:
             self._arranging = False
         if self._pinned is not None:
-            self._pin_first()
+            self._pin_at(self._offset())
         seen = self._seen()
         if seen != self._drawn:
             self._drawn = seen
@@ -364,10 +370,9 @@ class RowList(RowKeys):
         for row in rows:
             self._column.set(row, self.measure(row))
 
-    def _pin_first(self) -> None:
-        """What is seen first keeps its place."""
-        offset = self._offset()
-        row = self._column.at(max(offset, 0))
+    def _pin_at(self, offset: int) -> None:
+        """What is seen first keeps its place, where the viewport begins at ``offset`` of the column."""
+        row = self._column.at(min(max(offset, 0), self._column.total - 1))
         self._pinned = None if row < 0 else (row, self._column.top(row) - offset)
 
     def _seen(self) -> tuple[int, int, list[int]]:

@@ -8,13 +8,16 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QCursor, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.services.state import MessageItem, TimelineItem
+from desktop.ui.fonts import px
 from desktop.views.conversation.list import MessageList
+from desktop.views.conversation.rowkeys import STEP
 from tests.support.fake_timeline import APART_MS, START_MS, FakeTimeline, message, notice
 
 MANY = 100
@@ -118,6 +121,30 @@ def test_a_focused_message_that_leaves_the_window_takes_nobody_along(qtbot: QtBo
     view.show()
     QTest.qWait(10)
     assert view.top_of(view.rows.row_of_key(key)) == top
+
+
+@pytest.mark.parametrize("place", [0.5, 1])
+def test_the_wheel_is_not_lost_while_something_comes(qtbot: QtBot, window: QWidget, place: float) -> None:
+    timeline = FakeTimeline(many())
+    view = shown(qtbot, window, timeline)
+    bar = view.verticalScrollBar()
+    bar.setValue(round(bar.maximum() * place))
+    QTest.qWait(10)
+    at = QPointF(view.viewport().rect().center())
+    # Where the mouse is, Qt asks at each step what lies below it.
+    QCursor.setPos(view.viewport().mapToGlobal(at.toPoint()))
+    QTest.qWait(10)
+    assert view.viewport().rect().contains(view.viewport().mapFromGlobal(QCursor.pos()))
+    row = view.row_at(200)
+    key, top = view.rows.item(row).key, view.top_of(row)
+    timeline.add_before(*(message(seq - MANY) for seq in range(30)))
+    if not view.following:
+        timeline.add(message(MANY))
+    none = (Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase)
+    turn = QWheelEvent(at, view.viewport().mapToGlobal(at), QPoint(), QPoint(0, 120), *none, False)
+    QApplication.sendEvent(view.viewport(), turn)
+    QTest.qWait(10)
+    assert view.top_of(view.rows.row_of_key(key)) == top + 3 * px(STEP)
 
 
 def test_a_row_that_became_low_is_still_the_one_that_is_seen(qtbot: QtBot, window: QWidget) -> None:

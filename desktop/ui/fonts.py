@@ -10,6 +10,7 @@ from PySide6.QtGui import QFont, QFontDatabase
 from PySide6.QtWidgets import QApplication
 
 from desktop.ui.resources import resource
+from desktop.ui.walk import all_widgets
 
 FAMILY: Final = "Inter"
 # Cuts of the variable font at its weights: Qt shows a variable application font in one weight only.
@@ -36,7 +37,8 @@ def dress(app: QApplication, scale: float) -> None:
     px.cache_clear()
     font = QFont(FAMILY)
     font.setPixelSize(px(BODY_PX))
-    app.setFont(font)
+    with all_widgets():
+        app.setFont(font)
 
 
 def system_scale() -> float:

@@ -14,6 +14,7 @@ from desktop.ui import fonts
 from desktop.ui.fonts import BODY_PX, px
 from desktop.ui.resources import resource
 from desktop.ui.tokens import CONTRAST, DARK, LIGHT, RADIUS_BUBBLE, RADIUS_CONTROL, Tokens
+from desktop.ui.walk import all_widgets
 
 _PROPERTY: Final = "parley_tokens"
 THEME_SETTING: Final = "theme"
@@ -87,8 +88,9 @@ def apply(app: QApplication, tokens: Tokens) -> None:
         QPalette.ColorRole.HighlightedText: tokens.on_accent,
     }.items():
         palette.setColor(role, QColor(colour))
-    app.setPalette(palette)
-    app.setStyleSheet(_sheet(tokens))
+    with all_widgets():
+        app.setPalette(palette)
+        app.setStyleSheet(_sheet(tokens))
 
 
 def _sheet(t: Tokens) -> str:

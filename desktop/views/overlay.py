@@ -88,6 +88,7 @@ class Overlay(QWidget):
         self._window = parent
         self.panel: Panel | None = None
         self._before: QWidget | None = None
+        self._wanted: QWidget | None = None
         self.hide()
         parent.installEventFilter(self)
 
@@ -106,11 +107,18 @@ class Overlay(QWidget):
         self.raise_()
         panel.show()
         self._place()
-        wanted = focus or panel.body.focusProxy()
-        if wanted is not None:
+        self._wanted = wanted = focus or panel.body.focusProxy()
+        if wanted is not None and wanted.isEnabled():
             wanted.setFocus(Qt.FocusReason.PopupFocusReason)
-        else:
-            self.focusNextPrevChild(True)
+            return
+        self.focusNextPrevChild(True)
+        if wanted is not None:
+            # It waits for something, as the button that copies what is not there yet.
+            wanted.installEventFilter(self)
+
+    def give_back_to(self, widget: QWidget) -> None:
+        """What lies below is another meanwhile: it gets the focus when the panel closes."""
+        self._before = widget
 
     def close_panel(self) -> None:
         """Take it away and give the focus back."""
@@ -127,6 +135,13 @@ class Overlay(QWidget):
         if watched is self._window and event.type() is QEvent.Type.Resize and self.isVisible():
             self.setGeometry(self._window.rect())
             self._place()
+        elif (
+            watched is self._wanted and event.type() is QEvent.Type.EnabledChange and self._wanted.isEnabled()
+        ):
+            watched.removeEventFilter(self)
+            now = QApplication.focusWidget()
+            if now is not None and self.isAncestorOf(now):
+                self._wanted.setFocus(Qt.FocusReason.PopupFocusReason)
         return super().eventFilter(watched, event)
 
     def event(self, event: QEvent) -> bool:
@@ -162,7 +177,7 @@ class Overlay(QWidget):
         if self.panel is not None:
             self.panel.hide()
             self.panel.deleteLater()
-            self.panel = None
+            self.panel = self._wanted = None
 
     def _place(self) -> None:
         panel = self.panel

@@ -104,7 +104,10 @@ class MainWindow(QMainWindow):
         if page is not None:
             self._stack.setCurrentWidget(page)
             self._context.settings.set_setting(_SHOWN, account_id)
-            page.setFocus()
+            if self._overlay.panel is None:
+                page.setFocus()
+            else:
+                self._overlay.give_back_to(page)
         self._show_rail()
 
     # What views ask of the window (Shell).

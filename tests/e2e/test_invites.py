@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QPushButton
 
 from desktop.views.details.code import ResetCode
 from desktop.views.invite import Invite
@@ -12,7 +15,17 @@ from desktop.views.settings.invites import InvitesSection
 from desktop.views.settings.server import ServerSection
 from desktop.views.start.signin import Reset, SignIn
 from tests.e2e.conftest import Drive
-from tests.e2e.windows import PATIENCE_S, connect, host, join, open_chat, signed_in, started, window_of
+from tests.e2e.windows import (
+    PATIENCE_S,
+    connect,
+    host,
+    join,
+    open_chat,
+    press_host,
+    signed_in,
+    started,
+    window_of,
+)
 from tests.support.wait import until
 
 
@@ -123,6 +136,36 @@ def test_a_code_from_the_admin_opens_a_forgotten_account(tmp_path: Path, drive: 
         await signed_in(again)
         assert open_chat(again).account.info.me.name == "Dario Lang"
         await again.close()
+        await mira.close()
+
+    drive(story)
+
+
+def test_after_hosting_the_keyboard_is_in_the_invite_and_then_in_the_list(
+    tmp_path: Path, drive: Drive
+) -> None:
+    async def story() -> None:
+        mira = await started(tmp_path / "mira")
+        window = window_of(mira)
+        window.activateWindow()
+        await until(window.isActiveWindow, timeout_s=PATIENCE_S)
+        press_host(mira)
+        await until(lambda: window.panel is not None, timeout_s=PATIENCE_S)
+        assert window.panel is not None
+        invite = window.panel.findChild(Invite)
+        assert invite is not None
+        await until(lambda: QApplication.focusWidget() is invite.copy, timeout_s=PATIENCE_S)
+        QTest.keyClick(invite.copy, Qt.Key.Key_Return)
+        assert QGuiApplication.clipboard().text() == invite.link.text()
+        QTest.keyClick(invite.copy, Qt.Key.Key_Escape)
+        await until(lambda: window.panel is None, timeout_s=PATIENCE_S)
+        page = open_chat(mira)
+        assert QApplication.focusWidget() is page.pane.rooms
+        await until(page.pane.model.rowCount, timeout_s=PATIENCE_S)
+        QTest.keyClick(page.pane.rooms, Qt.Key.Key_Down)
+        QTest.keyClick(page.pane.rooms, Qt.Key.Key_Return)
+        assert page.conversation is not None
+        assert QApplication.focusWidget() is page.conversation.composer
         await mira.close()
 
     drive(story)

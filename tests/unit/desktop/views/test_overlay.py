@@ -75,3 +75,31 @@ def test_esc_closes_and_gives_the_focus_back(window: QWidget) -> None:
     QTest.keyClick(body.field, Qt.Key.Key_Escape)
     assert overlay.panel is None
     assert QApplication.focusWidget() is field
+
+
+def test_what_can_not_be_used_yet_gets_the_focus_once_it_can(window: QWidget) -> None:
+    body = Body(named=True)
+    body.field.setEnabled(False)
+    overlay = Overlay(window)
+    overlay.open(Panel("Invite", body))
+    inside = QApplication.focusWidget()
+    assert inside is not None
+    assert overlay.isAncestorOf(inside)
+    body.field.setEnabled(True)
+    assert QApplication.focusWidget() is body.field
+    QTest.keyClick(body.field, Qt.Key.Key_Escape)
+    assert overlay.panel is None
+
+
+def test_what_came_below_meanwhile_gets_the_focus_at_the_end(window: QWidget) -> None:
+    field, other = window.findChild(QLineEdit), QLineEdit(window)
+    assert field is not None
+    field.setFocus()
+    overlay, body = Overlay(window), Body(named=True)
+    overlay.open(Panel("Invite", body))
+    field.hide()
+    other.show()
+    overlay.give_back_to(other)
+    assert QApplication.focusWidget() is body.field
+    QTest.keyClick(body.field, Qt.Key.Key_Escape)
+    assert QApplication.focusWidget() is other

@@ -8,6 +8,9 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from desktop.ui import fonts
+from desktop.ui.theme import apply
+from desktop.ui.tokens import LIGHT
+from desktop.ui.walk import all_widgets
 from desktop.views.rail import Rail
 from tests.support.fake_account import FakeAccount
 
@@ -57,9 +60,10 @@ def test_the_buttons_fit_with_text_of_any_size(qtbot: QtBot, qapp: QApplication)
     try:
         for scale in (1.0, 1.5, fonts.LARGEST):
             fonts.dress(qapp, scale)
-            qapp.setStyleSheet(f"QWidget {{ font-size: {fonts.px(14)}px; }}")
+            apply(qapp, LIGHT)
             for button in (*made.buttons, made.add):
                 assert button.width() <= made.width()
     finally:
         fonts.dress(qapp, 1.0)
-        qapp.setStyleSheet("")
+        with all_widgets():
+            qapp.setStyleSheet("")

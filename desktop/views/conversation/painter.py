@@ -43,16 +43,8 @@ from desktop.views.conversation.markdown import MessageDocument
 from desktop.views.conversation.rows import DAY, NEW, Row, Rows, at_ms
 from desktop.views.conversation.selection import TextSelection, cursor_of
 from desktop.views.conversation.strips import Strips
+from desktop.views.ticks import TICKS
 from desktop.widgets.avatar import initials, paint_avatar, paint_picture
-
-_TICKS: Final = {
-    SendState.WAITING: ("clock", "muted"),
-    SendState.SENT: ("check", "muted"),
-    SendState.DELIVERED: ("check-check", "muted"),
-    SendState.READ: ("check-check", "accent"),
-    SendState.FAILED: ("circle-alert", "danger"),
-}
-
 
 _START: Final = Qt.AlignmentFlag.AlignLeft
 _END: Final = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -358,7 +350,7 @@ class MessagePainter:
     def _meta(self, painter: QPainter, made: Layout, item: MessageItem) -> None:
         t = on_bubble(tokens(), own=item.own)
         line = made.meta if made.beside else self._seen(made, made.meta)
-        tick = _TICKS.get(item.state)
+        tick = TICKS.get(item.state)
         if tick is not None:
             icon, shade = tick
             size = px(place.TICK)

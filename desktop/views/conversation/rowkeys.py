@@ -19,7 +19,10 @@ _BACK: Final = frozenset({_Move.MoveUp, _Move.MovePrevious, _Move.MoveLeft})
 
 
 class RowKeys(QListView):
-    """Where rows lie is told by the list that is made from it."""
+    """Where rows lie is told by the list that is made from it.
+
+    Qt's classes take no ``ABCMeta``: a method that such a list lacks fails where it is called.
+    """
 
     def __init__(self) -> None:
         super().__init__()

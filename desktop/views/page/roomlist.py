@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from common.protocol.types import RoomKind
 from desktop.models.rooms import ITEM_ROLE, preview
-from desktop.services.state import RoomItem, SendState
+from desktop.services.state import RoomItem
 from desktop.ui.fonts import px, sized
 from desktop.ui.i18n import tr
 from desktop.ui.icons import paint_icon
@@ -26,6 +26,7 @@ from desktop.ui.plain import one_line
 from desktop.ui.theme import tokens
 from desktop.ui.times import short_day
 from desktop.ui.tokens import RADIUS_CONTROL, avatar_colour
+from desktop.views.ticks import TICKS
 from desktop.widgets.avatar import initials, paint_avatar, paint_picture
 
 _Index = QModelIndex | QPersistentModelIndex
@@ -36,13 +37,6 @@ _TEXTS: Final = 40
 _BADGE: Final = 20
 _MANY: Final = 99
 _TICK: Final = 14
-_TICKS: Final = {
-    SendState.WAITING: ("clock", "muted"),
-    SendState.SENT: ("check", "muted"),
-    SendState.DELIVERED: ("check-check", "muted"),
-    SendState.READ: ("check-check", "accent"),
-    SendState.FAILED: ("circle-alert", "danger"),
-}
 
 
 def second_line(room: RoomItem) -> str:
@@ -125,7 +119,7 @@ class RoomDelegate(QStyledItemDelegate):
             line.badge(line.seen(spot, row), text, font)
             bottom.setRight(spot.left() - 8)
         words = second_line(room)
-        tick = None if room.typing or room.draft else _TICKS.get(room.preview_state)
+        tick = None if room.typing or room.draft else TICKS.get(room.preview_state)
         size = px(_TICK)
         if tick is not None:
             bottom.setRight(bottom.right() - size - 4)

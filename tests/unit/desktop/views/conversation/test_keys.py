@@ -19,29 +19,10 @@ from desktop.ui.fonts import px
 from desktop.views.conversation.list import MessageList
 from desktop.views.conversation.rowkeys import STEP
 from tests.support.fake_timeline import APART_MS, START_MS, FakeTimeline, message, notice
+from tests.support.message_list import shown
 
 MANY = 100
 Key = Qt.Key
-
-
-@pytest.fixture
-def window(qtbot: QtBot) -> QWidget:
-    window = QWidget()
-    qtbot.addWidget(window)
-    window.resize(500, 400)
-    return window
-
-
-def shown(qtbot: QtBot, window: QWidget, timeline: FakeTimeline) -> MessageList:
-    found = MessageList(timeline)
-    found.setParent(window)
-    found.setGeometry(window.rect())
-    window.show()
-    window.activateWindow()
-    found.setFocus()
-    qtbot.waitUntil(found.hasFocus)
-    QTest.qWait(20)  # what was put off: styles, layouts
-    return found
 
 
 def many() -> list[TimelineItem]:
@@ -60,6 +41,7 @@ def whole(view: MessageList, key: str) -> bool:
 
 def test_keys_go_from_message_to_message_and_each_is_seen(qtbot: QtBot, window: QWidget) -> None:
     view = shown(qtbot, window, FakeTimeline(many()))
+    view.setFocus()
     QTest.keyClick(view, Key.Key_Up)
     newest = current(view)
     assert newest in {f"m{MANY - 1}", f"m{MANY - 2}"}

@@ -14,29 +14,10 @@ from pytestqt.qtbot import QtBot
 from desktop.services.state import SendState
 from desktop.views.conversation.list import MessageList
 from tests.support.fake_timeline import FakeTimeline, message, notice
+from tests.support.message_list import shown
 from tests.support.mouse import move
 
 MANY = 60
-
-
-@pytest.fixture
-def window(qtbot: QtBot) -> QWidget:
-    window = QWidget()
-    qtbot.addWidget(window)
-    window.resize(500, 400)
-    return window
-
-
-def shown(qtbot: QtBot, window: QWidget, timeline: FakeTimeline) -> MessageList:
-    found = MessageList(timeline)
-    found.setParent(window)
-    found.setGeometry(window.rect())
-    window.show()
-    qtbot.waitExposed(window)
-    window.activateWindow()
-    qtbot.waitUntil(lambda: found.landed)
-    QTest.qWait(20)  # what was put off: styles, layouts
-    return found
 
 
 def top_of(view: MessageList, key: str) -> int:

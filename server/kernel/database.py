@@ -18,6 +18,8 @@ from server.kernel.failures import OperatorError
 
 Row = Sequence[Any]
 """Columns by position, in the order of the SELECT."""
+Change = tuple[str, Sequence[Sequence[object]]]
+"""A statement, and the rows of parameters that it runs with."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -78,6 +80,13 @@ class Tx(Protocol):
 
     async def execute_many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
         """Run one statement for each row of parameters, in one round trip."""
+        ...
+
+    async def execute_all(self, changes: Sequence[Change]) -> None:
+        """``execute_many`` for each: those of one row that follow each other in one round trip.
+
+        Each is of a table of its own, and reads no other's: in what order they happen is open.
+        """
         ...
 
     async def fetch(self, sql: str, *args: object) -> list[Row]:

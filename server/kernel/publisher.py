@@ -23,35 +23,58 @@ T = TypeVar("T")
 Records = Sequence[tuple[int, Delivery]]
 log: Final = structlog.get_logger(__name__)
 
+_KNOWN_MAX: Final = 10_000
+"""Rooms and users."""
+
 
 class DeliveryPublisher:
-    """Looks up where deliveries belong, and publishes each there and nowhere else.
+    """Looks up where deliveries belong, and publishes each there.
 
+    They go to the gateways of the last time at once, and are then looked up for those that came since: nobody
+    waits for the look, and it is no older than the commit. A gateway that is there no more costs one record.
     While the routes can't be relied on it goes to every partition: each gateway drops what is not for it.
     """
 
     def __init__(self, *, bus: EventBus, presence: Presence) -> None:
         self._bus = bus
         self._presence = presence
+        self._known: Routes = {}
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> None:
-        """Publish after commit. Deliveries of one caller arrive in their order.
+        """Publish after commit. What one caller has for a room or user arrives in its order, answers last.
 
         Raises:
             BusUnavailableError: the bus is full or away; clients find the gap by ``seq``.
         """
-        room_ids = dict.fromkeys(room_id for each in deliveries for room_id in _rooms(each))
-        user_ids = dict.fromkeys(each.user_id for each in deliveries if isinstance(each, UserDelivery))
+        early = [_found(each, self._known) for each in deliveries]
+        await self._publish(_addressed(deliveries, early))
+        now = await self._look_up(deliveries)
+        await self._publish(_addressed(deliveries, map(set.difference, now, early)))
+
+    async def _look_up(self, deliveries: Sequence[Delivery]) -> list[set[int]]:
+        """For each the gateways that it is for."""
+        room_ids = list(dict.fromkeys(room_id for each in deliveries for room_id in _rooms(each)))
+        user_ids = list(dict.fromkeys(each.user_id for each in deliveries if isinstance(each, UserDelivery)))
         routes: Routes | None = {}
         if room_ids or user_ids:
-            routes = await self._presence.routes(list(room_ids), list(user_ids))
-        everywhere = range(await self._bus.partitions(DELIVERED)) if routes is None else range(0)
-        records = [(gateway, each) for each in deliveries for gateway in _gateways(each, routes, everywhere)]
-        if records:
-            await self._publish(records)
+            routes = await self._presence.routes(room_ids, user_ids)
+        if routes is None:
+            everywhere = set(range(await self._bus.partitions(DELIVERED)))
+            return [_origin(each) or everywhere for each in deliveries]
+        self._remember(routes, [*room_ids, *user_ids])
+        return [_origin(each) or _found(each, routes) for each in deliveries]
+
+    def _remember(self, routes: Routes, ids: Sequence[str]) -> None:
+        if len(self._known) + len(ids) > _KNOWN_MAX:
+            self._known.clear()
+        for one in ids:
+            self._known.pop(one, None)
+        self._known |= routes
 
     async def _publish(self, records: Records) -> None:
         """What is too large for one record goes as several, each with as much as the bus takes."""
+        if not records:
+            return
         try:
             await self._bus.publish_to(DELIVERED, records)
         except RecordTooLargeError:
@@ -99,10 +122,15 @@ def _rooms(delivery: Delivery) -> Iterable[str]:
             return (delivery.room_id,)
 
 
-def _gateways(delivery: Delivery, routes: Routes | None, everywhere: Iterable[int]) -> Iterable[int]:
-    if isinstance(delivery, Answers):
-        return (delivery.origin.gateway,)
-    if routes is None:
-        return everywhere
+def _addressed(deliveries: Sequence[Delivery], gateways: Iterable[set[int]]) -> Records:
+    return [(one, each) for each, some in zip(deliveries, gateways, strict=True) for one in sorted(some)]
+
+
+def _origin(delivery: Delivery) -> set[int]:
+    """Where an answer goes; nothing looks that up."""
+    return {delivery.origin.gateway} if isinstance(delivery, Answers) else set()
+
+
+def _found(delivery: Delivery, routes: Routes) -> set[int]:
     ids = (delivery.user_id,) if isinstance(delivery, UserDelivery) else _rooms(delivery)
-    return sorted(set().union(*(routes.get(one, ()) for one in ids)))
+    return set[int]().union(*(routes.get(one, ()) for one in ids))

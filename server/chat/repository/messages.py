@@ -13,14 +13,23 @@ from common.protocol.pushes import MessageDeleted, MessageNew, RoomEvent, RoomJo
 from common.protocol.types import Mention, Message, Preview, Quote, Reaction, User
 from common.text import excerpt
 from server.chat.model import EVERYBODY, StoredMessage
-from server.chat.repository.rooms import ids
-from server.kernel.database import Row, Tx
+from server.chat.repository.rooms import Key, ids
+from server.kernel.database import Change, Row, Tx
 
 MESSAGE: Final = (
     "x.room_id, x.seq, x.msg_no, x.rev, x.author_id, x.client_msg_id, x.body, x.sent_at_ms, x.edited_at_ms, "
     "x.deleted, x.mentions, q.seq, q.author_id, q.body, q.deleted"
 )
 _QUOTED: Final = "messages x LEFT JOIN messages q ON q.room_id = x.room_id AND q.seq = x.reply_to"
+_NEW_MESSAGE: Final = (
+    "INSERT INTO messages (room_id, seq, msg_no, rev, author_id, client_msg_id, request_hash, body, "
+    "mentions, reply_to, sent_at_ms, edited_at_ms, deleted) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+)
+_NEW_MENTION: Final = (
+    "INSERT INTO mentions (user_id, room_id, seq) VALUES ($1, $2, $3) "
+    "ON CONFLICT (user_id, room_id, seq) DO NOTHING"
+)
 _decode_event: Final = msgspec.json.Decoder(RoomEvent)
 _decode_mentions: Final = msgspec.json.Decoder(list[Mention])
 NewMessage = tuple[Message, bytes]
@@ -73,12 +82,9 @@ async def _reactions(tx: Tx, room: bytes, seqs: list[int]) -> dict[int, list[Rea
     return {seq: [Reaction(emoji, users) for emoji, users in by.items()] for seq, by in found.items()}
 
 
-async def add_messages(tx: Tx, new: Sequence[NewMessage]) -> None:
-    await tx.execute_many(
-        "INSERT INTO messages (room_id, seq, msg_no, rev, author_id, client_msg_id, "
-        "request_hash, body, mentions, "
-        "reply_to, sent_at_ms, edited_at_ms, deleted) VALUES ($1, $2, $3, $4, $5, $6, $7, "
-        "$8, $9, $10, $11, $12, $13)",
+def new_messages(new: Iterable[NewMessage]) -> Change:
+    return (
+        _NEW_MESSAGE,
         [
             (
                 id_to_bytes(m.room_id),
@@ -100,26 +106,13 @@ async def add_messages(tx: Tx, new: Sequence[NewMessage]) -> None:
     )
 
 
-async def add_mentions(tx: Tx, rows: Sequence[tuple[bytes, bytes, int]]) -> None:
+def new_mentions(rows: Iterable[tuple[bytes, bytes, int]]) -> Change:
     """(user, room, seq) each; one that is there stays."""
-    await tx.execute_many(
-        "INSERT INTO mentions (user_id, room_id, seq) VALUES ($1, $2, $3) ON CONFLICT "
-        "(user_id, room_id, seq) DO NOTHING",
-        rows,
-    )
+    return _NEW_MENTION, list(rows)
 
 
-async def sent_before(tx: Tx, client_msg_ids: Iterable[str]) -> dict[tuple[str, str, str], tuple[bytes, int]]:
-    """Messages of these keys: (room, author, client_msg_id) to request hash and seq."""
-    rows = await tx.fetch(
-        "SELECT room_id, author_id, client_msg_id, request_hash, seq FROM messages WHERE client_msg_id IN $1",
-        ids(client_msg_ids),
-    )
-    return {tuple(id_from_bytes(part) for part in row[:3]): (row[3], row[4]) for row in rows}  # type: ignore[misc]  # three parts
-
-
-async def done_before(tx: Tx, client_msg_ids: Iterable[str]) -> dict[tuple[str, str, str], tuple[bytes, int]]:
-    """As ``sent_before``, for edits, deletions and reactions."""
+async def done_before(tx: Tx, client_msg_ids: Iterable[str]) -> dict[Key, tuple[bytes, int]]:
+    """Edits, deletions and reactions of these keys, with their request's hash and ``seq``."""
     rows = await tx.fetch(
         "SELECT room_id, actor_id, client_msg_id, request_hash, seq FROM events WHERE client_msg_id IN $1",
         ids(client_msg_ids),

@@ -10,7 +10,7 @@ from typing import Final
 from common.ids import id_from_bytes, id_to_bytes
 from common.protocol.types import HistoryAccess, Role, RoomKind, Visibility
 from server.chat.model import Membership, Room
-from server.kernel.database import Row, Tx
+from server.kernel.database import Change, Row, Tx
 
 ROOM: Final = (
     "r.id, r.kind, r.title, r.topic, r.visibility, r.history, r.seq, r.msg_no, r.created_at_ms, r.closed"
@@ -20,7 +20,25 @@ MEMBER: Final = (
     "m.room_id, m.user_id, m.joined_seq, m.role, m.visible_from_seq, m.delivered_seq, "
     "m.read_seq, m.read_msg_no"
 )
-
+_MEMBER_COLUMNS: Final = 8
+_MEMBERSHIPS: Final = (
+    f"SELECT {MEMBER} FROM members m WHERE m.room_id IN $1 AND m.user_id IN $2 AND m.left_seq IS NULL"
+)
+_SENDERS: Final = (
+    f"SELECT {MEMBER}, NULL, NULL FROM members m "
+    "WHERE m.room_id IN $1 AND m.user_id IN $2 AND m.left_seq IS NULL UNION ALL "
+    "SELECT x.room_id, x.author_id, x.seq, NULL, NULL, NULL, NULL, NULL, x.client_msg_id, x.request_hash "
+    "FROM messages x WHERE x.client_msg_id IN $3"
+)
+_NEW_HEAD: Final = "UPDATE rooms SET seq = $2, msg_no = $3 WHERE id = $1"
+_NEW_MARKS: Final = (
+    "UPDATE members SET delivered_seq = $3, read_seq = $4, read_msg_no = $5 "
+    "WHERE room_id = $1 AND user_id = $2 AND left_seq IS NULL"
+)
+Place = tuple[str, str]
+"""Room and user."""
+Key = tuple[str, str, str]
+"""Room, author and ``client_msg_id``."""
 
 _ROOMS_AT_ONCE: Final = 16
 _REPLACED_MAX: Final = 24
@@ -115,12 +133,9 @@ async def joins_of_user(tx: Tx, user_id: str) -> list[tuple[str, int]]:
     return [(id_from_bytes(row[0]), row[1]) for row in rows]
 
 
-async def save_heads(tx: Tx, changed: Iterable[Room]) -> None:
+def new_heads(changed: Iterable[Room]) -> Change:
     """Only ``seq`` and ``msg_no``, for many rooms."""
-    await tx.execute_many(
-        "UPDATE rooms SET seq = $2, msg_no = $3 WHERE id = $1",
-        [(id_to_bytes(room.id), room.seq, room.msg_no) for room in changed],
-    )
+    return _NEW_HEAD, [(id_to_bytes(room.id), room.seq, room.msg_no) for room in changed]
 
 
 async def membership(tx: Tx, room_id: str, user_id: str) -> Membership | None:
@@ -138,28 +153,54 @@ async def head_seqs(tx: Tx, room_ids: Sequence[str]) -> dict[str, int]:
     return {id_from_bytes(row[0]): int(row[1]) for row in rows}
 
 
-async def memberships(tx: Tx, places: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Membership]:
-    """Today's memberships among these (room, user) places."""
+async def memberships(tx: Tx, places: Iterable[Place]) -> dict[Place, Membership]:
+    """Today's memberships among the places."""
     wanted = set(places)
-    by_room = defaultdict[str, list[str]](list)
-    for room_id, user_id in wanted:
-        by_room[room_id].append(user_id)
-    rooms_left = list(by_room)
-    found: dict[tuple[str, str], Membership] = {}
-    # The database looks up every room with every user: a few rooms at a time keep that near the places.
-    while rooms_left:
-        some, rooms_left = rooms_left[:_ROOMS_AT_ONCE], rooms_left[_ROOMS_AT_ONCE:]
-        users = {user_id for room_id in some for user_id in by_room[room_id]}
-        rows = await tx.fetch(
-            f"SELECT {MEMBER} FROM members m WHERE m.room_id IN $1 AND m.user_id IN $2 "
-            "AND m.left_seq IS NULL",
-            ids(some),
-            ids(users),
-        )
-        for member in map(member_of, rows):
-            if (member.room_id, member.user_id) in wanted:
-                found[member.room_id, member.user_id] = member
+    found: dict[Place, Membership] = {}
+    for room_ids, user_ids in _lots(wanted):
+        found |= _among(wanted, await tx.fetch(_MEMBERSHIPS, room_ids, user_ids))
     return found
+
+
+async def senders(
+    tx: Tx, places: Iterable[Place], client_msg_ids: Iterable[str]
+) -> tuple[dict[Place, Membership], dict[Key, tuple[bytes, int]]]:
+    """Today's memberships among the places, and messages of these keys.
+
+    A message's key (room, author, client_msg_id) is given with its request's hash and its ``seq``.
+    """
+    wanted = set(places)
+    members: dict[Place, Membership] = {}
+    sent: dict[Key, tuple[bytes, int]] = {}
+    keys = ids(client_msg_ids)
+    for room_ids, user_ids in _lots(wanted):
+        rows = await tx.fetch(_SENDERS, room_ids, user_ids, keys)
+        members |= _among(wanted, (row for row in rows if row[_MEMBER_COLUMNS] is None))
+        for row in rows:
+            if (key := row[_MEMBER_COLUMNS]) is not None:
+                sent[id_from_bytes(row[0]), id_from_bytes(row[1]), id_from_bytes(key)] = (row[9], row[2])
+        # They are looked up once.
+        keys = []
+    return members, sent
+
+
+def _lots(places: Iterable[Place]) -> Iterable[tuple[list[bytes], list[bytes]]]:
+    """Room and user ids of the places, some rooms at a time.
+
+    The database looks up every room with every user: few rooms keep that near the places.
+    """
+    by_room = defaultdict[str, list[str]](list)
+    for room_id, user_id in places:
+        by_room[room_id].append(user_id)
+    room_ids = list(by_room)
+    for at in range(0, len(room_ids), _ROOMS_AT_ONCE):
+        some = room_ids[at : at + _ROOMS_AT_ONCE]
+        yield ids(some), ids({user_id for room_id in some for user_id in by_room[room_id]})
+
+
+def _among(wanted: set[Place], rows: Iterable[Row]) -> dict[Place, Membership]:
+    members = map(member_of, rows)
+    return {place: member for member in members if (place := (member.room_id, member.user_id)) in wanted}
 
 
 async def members_of(tx: Tx, room_id: str) -> list[Membership]:
@@ -220,11 +261,10 @@ async def set_role(tx: Tx, member: Membership, role: Role) -> None:
     )
 
 
-async def save_marks(tx: Tx, changed: Sequence[Membership]) -> None:
+def new_marks(changed: Iterable[Membership]) -> Change:
     """Marks of many members."""
-    await tx.execute_many(
-        "UPDATE members SET delivered_seq = $3, read_seq = $4, read_msg_no = $5 "
-        "WHERE room_id = $1 AND user_id = $2 AND left_seq IS NULL",
+    return (
+        _NEW_MARKS,
         [
             (id_to_bytes(m.room_id), id_to_bytes(m.user_id), m.delivered, m.read, m.read_msg_no)
             for m in changed

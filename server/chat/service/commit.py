@@ -1,7 +1,7 @@
 """The commit: commands of many rooms, a batch in one transaction, then out to the gateways.
 
-Always in this order: lock the rooms, look up known keys, check memberships, allocate ``seq``s,
-insert, commit. It is what makes two cores, or a REST change and a batch, safe without gaps.
+Always in this order: lock the rooms, look up known keys and memberships, allocate ``seq``s, insert,
+commit. It is what makes two cores, or a REST change and a batch, safe without gaps.
 """
 
 from __future__ import annotations
@@ -44,11 +44,10 @@ from server.chat.repository import messages as message_rows
 from server.chat.repository import rooms as room_rows
 from server.chat.service.outcome import Outcome, refuse
 from server.kernel.clock import Clock
-from server.kernel.database import Database, DatabaseUnavailableError, StorageFullError, Tx
+from server.kernel.database import Change, Database, DatabaseUnavailableError, StorageFullError, Tx
 from server.kernel.telemetry import SILENCE, Stage, Telemetry
 
 log: Final = structlog.get_logger(__name__)
-Key = tuple[str, str, str]
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -139,8 +138,8 @@ class _Batch:
         self._now_ms = now_ms
         self._rooms: dict[str, Room] = {}
         self._members: dict[tuple[str, str], Membership] = {}
-        self._sent: dict[Key, tuple[bytes, int]] = {}
-        self._done: dict[Key, tuple[bytes, int]] = {}
+        self._sent: dict[room_rows.Key, tuple[bytes, int]] = {}
+        self._done: dict[room_rows.Key, tuple[bytes, int]] = {}
         self._new: list[message_rows.NewMessage] = []
         self._mentioned: list[tuple[bytes, bytes, int]] = []
         self._changed: set[str] = set()
@@ -151,11 +150,10 @@ class _Batch:
         room_ids = {record.request.room_id for record in records}
         self._rooms = await room_rows.rooms(self._tx, room_ids)
         keys = {record.request.client_msg_id for record in records}
-        self._sent = await message_rows.sent_before(self._tx, keys)
+        places = {(record.request.room_id, record.user_id) for record in records}
+        self._members, self._sent = await room_rows.senders(self._tx, places, keys)
         if any(type(record.request) is not requests.MessageSend for record in records):
             self._done = await message_rows.done_before(self._tx, keys)
-        places = {(record.request.room_id, record.user_id) for record in records}
-        self._members = await room_rows.memberships(self._tx, places)
 
     async def apply(self, record: RoomCommandRecord) -> None:
         """One command.
@@ -194,9 +192,10 @@ class _Batch:
 
     async def finish(self) -> None:
         """Store what gathered, the heads and the marks."""
-        await self._store()
-        await room_rows.save_heads(self._tx, (self._rooms[room_id] for room_id in self._changed))
-        await room_rows.save_marks(self._tx, [self._members[key] for key in self._marked])
+        await self._store(
+            room_rows.new_heads(self._rooms[room_id] for room_id in self._changed),
+            room_rows.new_marks(self._members[place] for place in self._marked),
+        )
 
     async def _send(
         self, record: RoomCommandRecord, request: requests.MessageSend, room: Room, member: Membership
@@ -377,13 +376,12 @@ class _Batch:
         self._changed.add(room.id)
         self.outcome.events[room.id].append(event)
 
-    async def _store(self) -> None:
-        if self._new:
-            await message_rows.add_messages(self._tx, self._new)
-            self._new.clear()
-        if self._mentioned:
-            await message_rows.add_mentions(self._tx, self._mentioned)
-            self._mentioned.clear()
+    async def _store(self, *more: Change) -> None:
+        await self._tx.execute_all(
+            (message_rows.new_messages(self._new), message_rows.new_mentions(self._mentioned), *more)
+        )
+        self._new.clear()
+        self._mentioned.clear()
 
 
 def _check_open(room: Room) -> None:

@@ -69,7 +69,7 @@ class MarkService:
             for key, member in members.items()
             if (fresh := await _moved(tx, rooms[key[0]], member, wanted[key])) != member
         ]
-        await room_rows.save_marks(tx, moved)
+        await tx.execute_all([room_rows.new_marks(moved)])
         # Also where nothing moved: sending and leaving raise the minimum too, without a word of it.
         by_room: dict[str, list[Membership]] = {room_id: [] for room_id, _ in members}
         for member in moved:

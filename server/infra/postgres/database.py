@@ -6,14 +6,22 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import asyncpg
 
 from server.infra.postgres.errors import AGAIN, port_error
 from server.infra.postgres.schema import check, migrate
-from server.infra.postgres.statements import translated
-from server.kernel.database import DatabaseUnavailableError, DatabaseUsage, Row, StorageFullError, Tx
+from server.infra.postgres.statements import joined, translated
+from server.kernel.database import (
+    Change,
+    DatabaseUnavailableError,
+    DatabaseUsage,
+    Row,
+    StorageFullError,
+    Tx,
+)
 from server.kernel.tasks import TaskOwner
 from server.kernel.telemetry import SILENCE, Dependency, Telemetry
 
@@ -172,25 +180,30 @@ class PostgresDatabase:
         self, answer: asyncio.Future[T], pool: asyncpg.Pool[Any], once: Callable[[Any], Awaitable[T]]
     ) -> None:
         """Of its own: a caller who gives up leaves a whole transaction behind, or none."""
+
+        async def told(connection: Any) -> None:  # noqa: ANN401 - a pool's proxy
+            found = await once(connection)
+            # Nobody waits until the connection is back in the pool.
+            if not answer.done():
+                answer.set_result(found)
+
         try:
-            found = await self._tried(pool, once)
+            await self._tried(pool, told)
         except Exception as error:  # noqa: BLE001 - it is the caller's
             if not answer.done():
                 answer.set_exception(error)
-        else:
-            if not answer.done():
-                answer.set_result(found)
         finally:
             self._active -= 1
             if not self._active:
                 self._idle.set()
 
-    async def _tried(self, pool: asyncpg.Pool[Any], once: Callable[[Any], Awaitable[T]]) -> T:
+    async def _tried(self, pool: asyncpg.Pool[Any], once: Callable[[Any], Awaitable[None]]) -> None:
         try:
             for left in reversed(range(_TRIES)):
                 try:
                     async with pool.acquire(timeout=self._acquire_timeout_s) as connection:
-                        return await once(connection)
+                        await once(connection)
+                    return
                 except AGAIN:
                     if not left:
                         raise
@@ -229,6 +242,26 @@ class _Tx:
         """One round trip for all of them."""
         if rows:
             await self._connection.executemany(translated(sql), rows)
+
+    async def execute_all(self, changes: Sequence[Change]) -> None:
+        """Statements of one row are one statement; each of the others is sent at once with all its rows."""
+        lone: list[Change] = []
+        for change in changes:
+            if len(change[1]) == 1:
+                lone.append(change)
+            elif change[1]:
+                await self._together(lone)
+                lone.clear()
+                await self.execute_many(*change)
+        await self._together(lone)
+
+    async def _together(self, lone: Sequence[Change]) -> None:
+        if len(lone) == 1:
+            await self._connection.execute(translated(lone[0][0]), *lone[0][1][0])
+        elif lone:
+            counts = tuple(len(rows[0]) for _, rows in lone)
+            text = joined(tuple(sql for sql, _ in lone), counts)
+            await self._connection.execute(text, *chain.from_iterable(rows[0] for _, rows in lone))
 
     async def fetch(self, sql: str, *args: object) -> list[Row]:
         """All rows."""

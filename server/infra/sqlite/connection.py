@@ -15,6 +15,7 @@ from server.infra import migrations
 from server.infra.sqlite.errors import port_error
 from server.infra.sqlite.statements import Statements
 from server.kernel.database import (
+    Change,
     DamagedDatabaseError,
     DatabaseUnavailableError,
     Row,
@@ -61,6 +62,11 @@ class SqliteTx:
                     self._connection.execute(text, values)
         except sqlite3.Error as error:
             raise port_error(error) from error
+
+    async def execute_all(self, changes: Sequence[Change]) -> None:
+        """One after the other: there is no way to go."""
+        for sql, rows in changes:
+            await self.execute_many(sql, rows)
 
     async def fetch(self, sql: str, *args: object) -> list[Row]:
         """All rows."""

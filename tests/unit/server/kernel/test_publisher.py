@@ -29,13 +29,6 @@ from server.kernel.publisher import DeliveryPublisher
 ROOM, HALL, MIRA, DARIO = (new_id() for _ in range(4))
 
 
-class Lost(MemoryPresence):
-    """Redis, when it was emptied."""
-
-    async def routes(self, room_ids: Sequence[str], user_ids: Sequence[str]) -> Routes | None:  # type: ignore[override]  # the port's, which memory narrows
-        return None
-
-
 class Recorded(MemoryBus):
     def __init__(self) -> None:
         super().__init__(partitions=3)
@@ -43,6 +36,20 @@ class Recorded(MemoryBus):
 
     async def publish_to(self, topic: Any, records: Any) -> None:
         self.calls.append(list(records))
+
+
+class Watched(MemoryPresence):
+    """Redis, that can be emptied; notes how often was published before each look."""
+
+    def __init__(self, bus: Recorded, *, lost: bool = False) -> None:
+        super().__init__()
+        self._bus = bus
+        self.lost = lost
+        self.calls_before: list[int] = []
+
+    async def routes(self, room_ids: Sequence[str], user_ids: Sequence[str]) -> Routes | None:  # type: ignore[override]  # the port's, which memory narrows
+        self.calls_before.append(len(self._bus.calls))
+        return None if self.lost else await super().routes(room_ids, user_ids)
 
 
 @pytest.fixture
@@ -76,6 +83,57 @@ async def test_each_goes_to_the_gateways_of_its_receivers_in_order(bus: Recorded
     ]
 
 
+async def test_gateways_of_the_last_time_get_it_before_anything_is_looked_up(bus: Recorded) -> None:
+    presence = Watched(bus)
+    publisher = DeliveryPublisher(bus=bus, presence=presence)
+    await presence.add_routes(1, [ROOM], [MIRA])
+    await publisher.deliver([ROOM_NEWS, ACCOUNT])
+    # One that came since gets the second as well, and answers are the last.
+    await presence.add_routes(0, [ROOM], [])
+    await publisher.deliver([ANSWER, ROOM_NEWS, ACCOUNT])
+    assert presence.calls_before == [0, 2]
+    assert bus.calls == [
+        [(1, ROOM_NEWS), (1, ACCOUNT)],
+        [(1, ROOM_NEWS), (1, ACCOUNT)],
+        [(2, ANSWER), (0, ROOM_NEWS)],
+    ]
+
+
+async def test_a_gateway_without_receivers_gets_no_more_than_one(bus: Recorded) -> None:
+    presence = MemoryPresence()
+    publisher = DeliveryPublisher(bus=bus, presence=presence)
+    await presence.add_routes(1, [ROOM], [])
+    await publisher.deliver([ROOM_NEWS])
+    await presence.remove_routes(1, [ROOM], [])
+    await presence.add_routes(2, [ROOM], [])
+    await publisher.deliver([ROOM_NEWS])
+    await publisher.deliver([ROOM_NEWS])
+    assert bus.calls == [[(1, ROOM_NEWS)], [(1, ROOM_NEWS)], [(2, ROOM_NEWS)], [(2, ROOM_NEWS)]]
+
+
+async def test_known_gateways_are_not_told_twice_while_routes_are_lost(bus: Recorded) -> None:
+    presence = Watched(bus)
+    await presence.add_routes(1, [ROOM], [])
+    publisher = DeliveryPublisher(bus=bus, presence=presence)
+    await publisher.deliver([ROOM_NEWS])
+    presence.lost = True
+    await publisher.deliver([ROOM_NEWS])
+    assert bus.calls == [[(1, ROOM_NEWS)], [(1, ROOM_NEWS)], [(0, ROOM_NEWS), (2, ROOM_NEWS)]]
+
+
+async def test_what_is_known_is_bounded(bus: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.kernel.publisher._KNOWN_MAX", 2)
+    presence = Watched(bus)
+    publisher = DeliveryPublisher(bus=bus, presence=presence)
+    rooms = [new_id() for _ in range(3)]
+    await presence.add_routes(0, rooms, [])
+    for room in (*rooms, rooms[2], rooms[0]):
+        await publisher.deliver([RoomDelivery(room, [])])
+    # The third was known still, the first no more.
+    assert presence.calls_before == [0, 1, 2, 4, 4]
+    assert [call[0][1].room_id for call in bus.calls] == [*rooms, rooms[2], rooms[0]]
+
+
 async def test_without_receivers_nothing_is_published(bus: Recorded) -> None:
     await DeliveryPublisher(bus=bus, presence=MemoryPresence()).deliver([ROOM_NEWS, ACCOUNT])
     await DeliveryPublisher(bus=bus, presence=MemoryPresence()).deliver([])
@@ -83,7 +141,7 @@ async def test_without_receivers_nothing_is_published(bus: Recorded) -> None:
 
 
 async def test_while_routes_are_lost_all_but_answers_go_everywhere(bus: Recorded) -> None:
-    await DeliveryPublisher(bus=bus, presence=Lost()).deliver([ROOM_NEWS, ANSWER, ACCOUNT])
+    await DeliveryPublisher(bus=bus, presence=Watched(bus, lost=True)).deliver([ROOM_NEWS, ANSWER, ACCOUNT])
     everywhere = range(3)
     assert bus.calls == [
         [*((n, ROOM_NEWS) for n in everywhere), (2, ANSWER), *((n, ACCOUNT) for n in everywhere)]
@@ -113,7 +171,7 @@ async def test_what_is_too_large_for_one_record_goes_as_several_in_order() -> No
     bus = Narrow()
     messages = [message(seq) for seq in range(1, 34)]
     answers, news = Answers(Origin(2, 7), [*messages]), RoomDelivery(ROOM, [*messages], 1.5, ["trace"])
-    await DeliveryPublisher(bus=bus, presence=Lost()).deliver([news, answers, ACCOUNT])
+    await DeliveryPublisher(bus=bus, presence=Watched(bus, lost=True)).deliver([news, answers, ACCOUNT])
     assert [push for n, each in bus.records if isinstance(each, Answers) for push in each.pushes] == messages
     assert {n for n, each in bus.records if isinstance(each, Answers)} == {2}
     for partition in range(3):
@@ -127,5 +185,5 @@ async def test_one_that_nothing_can_be_taken_from_is_passed(expect_log: Callable
     expect_log("delivery_too_large")
     bus = Narrow()
     answers = Answers(Origin(2, 7), [Ok(1), message(1, 5_000), Ok(2)])
-    await DeliveryPublisher(bus=bus, presence=Lost()).deliver([answers, ANSWER])
+    await DeliveryPublisher(bus=bus, presence=Watched(bus, lost=True)).deliver([answers, ANSWER])
     assert [push for _, each in bus.records for push in each.pushes] == [Ok(1), Ok(2), Ok(1)]

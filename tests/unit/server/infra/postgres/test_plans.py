@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from common.ids import new_id
-from server.chat.repository.messages import sent_before
+from server.chat.repository.rooms import senders
 from server.infra.postgres.database import PostgresDatabase
 from server.kernel.database import Tx
 from tests.support.stores import postgres_url
@@ -18,7 +18,8 @@ MANY = 20_000
 async def look_up(tx: Tx) -> None:
     # Which plan it keeps is its own estimate; here it has to keep one.
     await tx.execute("SET LOCAL plan_cache_mode = force_generic_plan")
-    assert await sent_before(tx, [new_id() for _ in range(KEYS)]) == {}
+    places = [(new_id(), new_id()) for _ in range(KEYS)]
+    assert await senders(tx, places, [new_id() for _ in range(KEYS)]) == ({}, {})
 
 
 async def prepare(tx: Tx) -> None:

@@ -198,18 +198,19 @@ class RedisPresence:
         try:
             async with in_words():
                 pipe: Any = self._client.pipeline(transaction=False)
-                # It stays what it was where it is there.
-                pipe.set(_EPOCH, now, nx=True)
                 pipe.get(_EPOCH)
                 for prefix, ids in ((_ROOMS, room_ids), (_USERS, user_ids)):
                     for one in ids:
                         pipe.zrangebyscore(f"{prefix}{one}", now, "+inf")
-                _, epoch, *found = await pipe.execute()
+                epoch, *found = await pipe.execute()
+                if epoch is None:
+                    # Emptied. Who looks at the same time may have been first: it stays what it is then.
+                    await self._client.set(_EPOCH, now, nx=True)
         except RedisUnavailableError as problem:
             self._rest()
             log.warning("routes_not_read", reason=problem.message)
             return None
-        if now - int(epoch) < 2 * self._look_ms:
+        if epoch is None or now - int(epoch) < 2 * self._look_ms:
             return None
         return {
             one: {int(member) for member in members}

@@ -25,29 +25,29 @@ _SIZES: Final = (10_000, 1_000_000, 100_000_000)
 class Costs:
     """CPU in microseconds, of one of each kind."""
 
-    gateway_send: float = 78.5
+    gateway_send: float = 54.0
     """A message from a client to the bus."""
-    gateway_record: float = 70.5
+    gateway_record: float = 42.5
     """A record from the bus to a client: what a gateway pays that has one member of the room."""
-    gateway_write: float = 2.2
+    gateway_write: float = 2.0
     """A further member at the same gateway."""
-    gateway_connect: float = 2_600.0
+    gateway_connect: float = 2_300.0
     gateway_rest_per_s: float = 12.5
     """A second of a connection that does nothing."""
-    gateway_kib: float = 17.3
+    gateway_kib: float = 14.1
     """Of memory, a connection."""
-    core_message: float = 112.0
+    core_message: float = 112.5
     """A commit in a batch, and its record for one gateway."""
-    core_record: float = 160.0
+    core_record: float = 48.5
     """A record for a further gateway."""
-    kafka_message: float = 81.0
-    kafka_record: float = 125.0
-    postgres_message: float = 43.0
-    postgres_connect: float = 1_550.0
+    kafka_message: float = 92.0
+    kafka_record: float = 46.0
+    postgres_message: float = 48.0
+    postgres_connect: float = 1_500.0
     """Signing in and reading what was missed."""
     postgres_row: float = 3.4
     """One head that a gateway compares, once a minute; see docs/adr/0009."""
-    redis_message: float = 3.5
+    redis_message: float = 4.0
     redis_entry: float = 2.0
     """A refresh of a route or session."""
     message_bytes: float = 420.0

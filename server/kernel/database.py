@@ -83,7 +83,7 @@ class Tx(Protocol):
         ...
 
     async def execute_all(self, changes: Sequence[Change]) -> None:
-        """``execute_many`` for each: those of one row that follow each other in one round trip.
+        """``execute_many`` for each; all those of one row in one round trip.
 
         Each is of a table of its own, and reads no other's: in what order they happen is open.
         """

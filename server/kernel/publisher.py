@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Final, TypeVar
 
 import structlog
@@ -23,15 +24,15 @@ T = TypeVar("T")
 Records = Sequence[tuple[int, Delivery]]
 log: Final = structlog.get_logger(__name__)
 
-_KNOWN_MAX: Final = 10_000
-"""Rooms and users."""
+_KNOWN_MAX: Final = 50_000
+"""Rooms and users: some 20 MB."""
 
 
 class DeliveryPublisher:
     """Looks up where deliveries belong, and publishes each there.
 
-    They go to the gateways of the last time at once, and are then looked up for those that came since: nobody
-    waits for the look, and it is no older than the commit. A gateway that is there no more costs one record.
+    Those of a room or user that is known from the last time go to its gateways at once. Then it is looked up,
+    no earlier than the commit, for those that came since. A gateway that is there no more costs one record.
     While the routes can't be relied on it goes to every partition: each gateway drops what is not for it.
     """
 
@@ -41,35 +42,54 @@ class DeliveryPublisher:
         self._known: Routes = {}
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> None:
-        """Publish after commit. What one caller has for a room or user arrives in its order, answers last.
+        """Publish after commit. What one caller has for a room or user arrives in its order.
+
+        ``deliveries`` has answers behind what they are about, and so does each gateway.
 
         Raises:
             BusUnavailableError: the bus is full or away; clients find the gap by ``seq``.
         """
-        early = [_found(each, self._known) for each in deliveries]
+        early = self._guess(deliveries)
         await self._publish(_addressed(deliveries, early))
-        now = await self._look_up(deliveries)
-        await self._publish(_addressed(deliveries, map(set.difference, now, early)))
+        await self._publish(_addressed(deliveries, await self._missing(deliveries, early)))
 
-    async def _look_up(self, deliveries: Sequence[Delivery]) -> list[set[int]]:
-        """For each the gateways that it is for."""
+    def _guess(self, deliveries: Sequence[Delivery]) -> list[set[int]]:
+        """For each the gateways that get it before anything is looked up."""
+        early = [_found(each, self._known) for each in deliveries]
+        events = [some for some, each in zip(early, deliveries, strict=True) if not isinstance(each, Answers)]
+        for at, each in enumerate(deliveries):
+            # A gateway that has everything before it, whatever the look brings.
+            if isinstance(each, Answers) and all(each.origin.gateway in some for some in events):
+                early[at] = {each.origin.gateway}
+        return early
+
+    async def _missing(self, deliveries: Sequence[Delivery], early: Sequence[set[int]]) -> list[set[int]]:
+        """For each the gateways, or all partitions, beside the early ones."""
         room_ids = list(dict.fromkeys(room_id for each in deliveries for room_id in _rooms(each)))
         user_ids = list(dict.fromkeys(each.user_id for each in deliveries if isinstance(each, UserDelivery)))
         routes: Routes | None = {}
         if room_ids or user_ids:
             routes = await self._presence.routes(room_ids, user_ids)
-        if routes is None:
-            everywhere = set(range(await self._bus.partitions(DELIVERED)))
-            return [_origin(each) or everywhere for each in deliveries]
-        self._remember(routes, [*room_ids, *user_ids])
-        return [_origin(each) or _found(each, routes) for each in deliveries]
+        if routes is not None:
+            self._remember(routes, [*room_ids, *user_ids])
+        count = await self._bus.partitions(DELIVERED) if routes is None else 0
+        late: list[set[int]] = []
+        for each, some in zip(deliveries, early, strict=True):
+            if isinstance(each, Answers):
+                late.append({each.origin.gateway} - some)
+            elif routes is None:
+                late.append(set(range(count)) - {gateway % count for gateway in some})
+            else:
+                late.append(_found(each, routes) - some)
+        return late
 
     def _remember(self, routes: Routes, ids: Sequence[str]) -> None:
-        if len(self._known) + len(ids) > _KNOWN_MAX:
-            self._known.clear()
         for one in ids:
             self._known.pop(one, None)
         self._known |= routes
+        if len(self._known) > _KNOWN_MAX:
+            # Those that were looked up longest ago. One at a time, each would search from the start.
+            self._known = dict(islice(self._known.items(), len(self._known) // 2, None))
 
     async def _publish(self, records: Records) -> None:
         """What is too large for one record goes as several, each with as much as the bus takes."""
@@ -124,11 +144,6 @@ def _rooms(delivery: Delivery) -> Iterable[str]:
 
 def _addressed(deliveries: Sequence[Delivery], gateways: Iterable[set[int]]) -> Records:
     return [(one, each) for each, some in zip(deliveries, gateways, strict=True) for one in sorted(some)]
-
-
-def _origin(delivery: Delivery) -> set[int]:
-    """Where an answer goes; nothing looks that up."""
-    return {delivery.origin.gateway} if isinstance(delivery, Answers) else set()
 
 
 def _found(delivery: Delivery, routes: Routes) -> set[int]:

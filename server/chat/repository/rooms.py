@@ -21,12 +21,10 @@ MEMBER: Final = (
     "m.read_seq, m.read_msg_no"
 )
 _MEMBER_COLUMNS: Final = 8
-_MEMBERSHIPS: Final = (
-    f"SELECT {MEMBER} FROM members m WHERE m.room_id IN $1 AND m.user_id IN $2 AND m.left_seq IS NULL"
-)
+_OF_THESE: Final = "FROM members m WHERE m.room_id IN $1 AND m.user_id IN $2 AND m.left_seq IS NULL"
+_MEMBERSHIPS: Final = f"SELECT {MEMBER} {_OF_THESE}"
 _SENDERS: Final = (
-    f"SELECT {MEMBER}, NULL, NULL FROM members m "
-    "WHERE m.room_id IN $1 AND m.user_id IN $2 AND m.left_seq IS NULL UNION ALL "
+    f"SELECT {MEMBER}, NULL, NULL {_OF_THESE} UNION ALL "
     "SELECT x.room_id, x.author_id, x.seq, NULL, NULL, NULL, NULL, NULL, x.client_msg_id, x.request_hash "
     "FROM messages x WHERE x.client_msg_id IN $3"
 )

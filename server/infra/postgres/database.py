@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import asyncpg
+import structlog
 
 from server.infra.postgres.errors import AGAIN, port_error
 from server.infra.postgres.schema import check, migrate
@@ -27,6 +28,8 @@ from server.kernel.telemetry import SILENCE, Dependency, Telemetry
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+log: Final = structlog.get_logger(__name__)
 
 _TRIES: Final = 5
 _AGAIN_S: Final = 0.005
@@ -192,6 +195,8 @@ class PostgresDatabase:
         except Exception as error:  # noqa: BLE001 - it is the caller's
             if not answer.done():
                 answer.set_exception(error)
+            elif not answer.cancelled():
+                log.warning("connection_not_given_back", reason=repr(error))
         finally:
             self._active -= 1
             if not self._active:
@@ -215,7 +220,6 @@ class PostgresDatabase:
             if isinstance(mapped, DatabaseUnavailableError | StorageFullError):
                 self._telemetry.failed(Dependency.DATABASE)
             raise mapped from error
-        raise AssertionError("a try returns or raises")
 
 
 async def _touch(connection: Any) -> None:  # noqa: ANN401 - a pool's proxy
@@ -244,24 +248,14 @@ class _Tx:
             await self._connection.executemany(translated(sql), rows)
 
     async def execute_all(self, changes: Sequence[Change]) -> None:
-        """Statements of one row are one statement; each of the others is sent at once with all its rows."""
-        lone: list[Change] = []
-        for change in changes:
-            if len(change[1]) == 1:
-                lone.append(change)
-            elif change[1]:
-                await self._together(lone)
-                lone.clear()
-                await self.execute_many(*change)
-        await self._together(lone)
-
-    async def _together(self, lone: Sequence[Change]) -> None:
-        if len(lone) == 1:
-            await self._connection.execute(translated(lone[0][0]), *lone[0][1][0])
-        elif lone:
-            counts = tuple(len(rows[0]) for _, rows in lone)
-            text = joined(tuple(sql for sql, _ in lone), counts)
-            await self._connection.execute(text, *chain.from_iterable(rows[0] for _, rows in lone))
+        """Those of one row are one statement; each of the others is sent at once with all its rows."""
+        for sql, rows in changes:
+            if len(rows) > 1:
+                await self.execute_many(sql, rows)
+        lone = [(sql, rows[0]) for sql, rows in changes if len(rows) == 1]
+        if lone:
+            text = joined(tuple(sql for sql, _ in lone), tuple(len(row) for _, row in lone))
+            await self._connection.execute(text, *chain.from_iterable(row for _, row in lone))
 
     async def fetch(self, sql: str, *args: object) -> list[Row]:
         """All rows."""

@@ -32,7 +32,7 @@ def joined(texts: tuple[str, ...], counts: tuple[int, ...]) -> str:
         _PARAMETER.sub(partial(_behind, sum(counts[:at])), translated(text)) for at, text in enumerate(texts)
     ]
     named = ", ".join(f"part{at} AS ({part})" for at, part in enumerate(parts[:-1]))
-    return f"WITH {named} {parts[-1]}"
+    return f"WITH {named} {parts[-1]}" if named else parts[-1]
 
 
 def _behind(before: int, match: re.Match[str]) -> str:

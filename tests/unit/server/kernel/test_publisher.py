@@ -13,7 +13,7 @@ from common.protocol.pushes import MessageNew, Ok, UserChanged
 from common.protocol.types import Message, User
 from server.infra.memory.bus import MemoryBus
 from server.infra.memory.presence import MemoryPresence
-from server.kernel.bus import RecordTooLargeError
+from server.kernel.bus import BusUnavailableError, RecordTooLargeError
 from server.kernel.delivery import (
     Answers,
     Delivery,
@@ -33,8 +33,11 @@ class Recorded(MemoryBus):
     def __init__(self) -> None:
         super().__init__(partitions=3)
         self.calls: list[list[tuple[int, Any]]] = []
+        self.down = False
 
     async def publish_to(self, topic: Any, records: Any) -> None:
+        if self.down:
+            raise BusUnavailableError
         self.calls.append(list(records))
 
 
@@ -88,15 +91,42 @@ async def test_gateways_of_the_last_time_get_it_before_anything_is_looked_up(bus
     publisher = DeliveryPublisher(bus=bus, presence=presence)
     await presence.add_routes(1, [ROOM], [MIRA])
     await publisher.deliver([ROOM_NEWS, ACCOUNT])
-    # One that came since gets the second as well, and answers are the last.
     await presence.add_routes(0, [ROOM], [])
-    await publisher.deliver([ANSWER, ROOM_NEWS, ACCOUNT])
+    await publisher.deliver([ROOM_NEWS, ACCOUNT])
     assert presence.calls_before == [0, 2]
-    assert bus.calls == [
-        [(1, ROOM_NEWS), (1, ACCOUNT)],
-        [(1, ROOM_NEWS), (1, ACCOUNT)],
-        [(2, ANSWER), (0, ROOM_NEWS)],
-    ]
+    # One that came since gets the second as well.
+    assert bus.calls == [[(1, ROOM_NEWS), (1, ACCOUNT)], [(1, ROOM_NEWS), (1, ACCOUNT)], [(0, ROOM_NEWS)]]
+
+
+async def test_an_answer_never_overtakes_what_it_is_about(bus: Recorded) -> None:
+    presence = MemoryPresence()
+    publisher = DeliveryPublisher(bus=bus, presence=presence)
+    near, far = Answers(Origin(1, 7), [Ok(1)]), Answers(Origin(2, 8), [Ok(2)])
+    await presence.add_routes(1, [ROOM], [])
+    await publisher.deliver([ROOM_NEWS])
+    await presence.add_routes(2, [ROOM], [])
+    await publisher.deliver([ROOM_NEWS, near, far])
+    assert bus.calls[1:] == [[(1, ROOM_NEWS), (1, near)], [(2, ROOM_NEWS), (2, far)]]
+    await publisher.deliver([ROOM_NEWS, RoomDelivery(HALL, []), near])
+    assert bus.calls[3:] == [[(1, ROOM_NEWS), (2, ROOM_NEWS)], [(1, near)]]
+
+
+async def test_answers_alone_wait_for_no_look(bus: Recorded) -> None:
+    presence = Watched(bus, lost=True)
+    await DeliveryPublisher(bus=bus, presence=presence).deliver([ANSWER])
+    assert bus.calls == [[(2, ANSWER)]]
+    assert presence.calls_before == []
+
+
+async def test_what_known_gateways_could_not_be_told_is_not_looked_up(bus: Recorded) -> None:
+    presence = Watched(bus)
+    publisher = DeliveryPublisher(bus=bus, presence=presence)
+    await presence.add_routes(1, [ROOM], [])
+    await publisher.deliver([ROOM_NEWS])
+    bus.down = True
+    with pytest.raises(BusUnavailableError):
+        await publisher.deliver([ROOM_NEWS])
+    assert presence.calls_before == [0]
 
 
 async def test_a_gateway_without_receivers_gets_no_more_than_one(bus: Recorded) -> None:
@@ -121,17 +151,34 @@ async def test_known_gateways_are_not_told_twice_while_routes_are_lost(bus: Reco
     assert bus.calls == [[(1, ROOM_NEWS)], [(1, ROOM_NEWS)], [(0, ROOM_NEWS), (2, ROOM_NEWS)]]
 
 
+async def test_gateways_that_share_a_partition_are_one_while_routes_are_lost(bus: Recorded) -> None:
+    presence = Watched(bus)
+    await presence.add_routes(4, [ROOM], [])
+    publisher = DeliveryPublisher(bus=bus, presence=presence)
+    await publisher.deliver([ROOM_NEWS])
+    presence.lost = True
+    await publisher.deliver([ROOM_NEWS, ANSWER])
+    # Of three partitions gateway 4 reads the one that 1 reads too.
+    assert bus.calls[1:] == [[(4, ROOM_NEWS)], [(0, ROOM_NEWS), (2, ROOM_NEWS), (2, ANSWER)]]
+
+
 async def test_what_is_known_is_bounded(bus: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.kernel.publisher._KNOWN_MAX", 2)
+    monkeypatch.setattr("server.kernel.publisher._KNOWN_MAX", 3)
     presence = Watched(bus)
     publisher = DeliveryPublisher(bus=bus, presence=presence)
-    rooms = [new_id() for _ in range(3)]
+    rooms = [new_id() for _ in range(4)]
     await presence.add_routes(0, rooms, [])
-    for room in (*rooms, rooms[2], rooms[0]):
+    for room in (*rooms[:3], *rooms[:3], rooms[3], *rooms[2:], rooms[0]):
         await publisher.deliver([RoomDelivery(room, [])])
-    # The third was known still, the first no more.
-    assert presence.calls_before == [0, 1, 2, 4, 4]
-    assert [call[0][1].room_id for call in bus.calls] == [*rooms, rooms[2], rooms[0]]
+    # All three were known the second time; with the fourth the older half of all was forgotten.
+    assert presence.calls_before == [0, 1, 2, 4, 5, 6, 6, 8, 9, 9]
+    assert [call[0][1].room_id for call in bus.calls] == [
+        *rooms[:3],
+        *rooms[:3],
+        rooms[3],
+        *rooms[2:],
+        rooms[0],
+    ]
 
 
 async def test_without_receivers_nothing_is_published(bus: Recorded) -> None:
@@ -167,18 +214,27 @@ def message(seq: int, length: int = 500) -> MessageNew:
     return MessageNew(ROOM, seq, Message(ROOM, seq, seq, seq, MIRA, new_id(), "x" * length, 1))
 
 
-async def test_what_is_too_large_for_one_record_goes_as_several_in_order() -> None:
+@pytest.mark.parametrize("known", [False, True])
+async def test_what_is_too_large_for_one_record_goes_as_several_in_order(known: bool) -> None:
     bus = Narrow()
     messages = [message(seq) for seq in range(1, 34)]
     answers, news = Answers(Origin(2, 7), [*messages]), RoomDelivery(ROOM, [*messages], 1.5, ["trace"])
-    await DeliveryPublisher(bus=bus, presence=Watched(bus, lost=True)).deliver([news, answers, ACCOUNT])
+    presence = Watched(bus, lost=True)
+    publisher = DeliveryPublisher(bus=bus, presence=presence)
+    if known:
+        presence.lost = False
+        await presence.add_routes(1, [ROOM], [MIRA])
+        await publisher.deliver([RoomDelivery(ROOM, []), ACCOUNT])
+        presence.lost = True
+        bus.calls.clear()
+    await publisher.deliver([news, answers, ACCOUNT])
     assert [push for n, each in bus.records if isinstance(each, Answers) for push in each.pushes] == messages
     assert {n for n, each in bus.records if isinstance(each, Answers)} == {2}
     for partition in range(3):
         got = [each for n, each in bus.records if n == partition and isinstance(each, RoomDelivery)]
         assert [event for each in got for event in each.events] == messages
         assert {each.at for each in got} == {1.5}
-    assert [n for n, each in bus.records if each == ACCOUNT] == [0, 1, 2]
+    assert sorted(n for n, each in bus.records if each == ACCOUNT) == [0, 1, 2]
 
 
 async def test_one_that_nothing_can_be_taken_from_is_passed(expect_log: Callable[..., None]) -> None:

@@ -15,6 +15,9 @@ from server.kernel.failures import OperatorError
 
 _BACKLOG: Final = 1_024
 _GRACE_S: Final = 5
+_KEPT_S: Final = 75
+"""So long a connection waits for its next request. Clients (httpx 5 s) and proxies (nginx 60 s) that keep it are
+to close it first: a request that is on its way when the server does gets no answer, and a proxy says 502."""
 
 
 class PortBusyError(OperatorError):
@@ -165,4 +168,5 @@ def config_of(app: Any, websocket: Any) -> uvicorn.Config:  # noqa: ANN401 - an 
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_GRACE_S,
+        timeout_keep_alive=_KEPT_S,
     )

@@ -23,6 +23,7 @@ from server.settings import Settings
 from tests.support.client import PATIENCE_S, Rest, client, direct_room, register
 
 IDLE_MS: Final = 300
+CLIENTS_KEEP_S: Final = 5.5
 UPGRADE: Final = (
     b"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
@@ -94,6 +95,17 @@ async def test_a_head_that_drips_is_cut_and_a_body_that_drips_is_not(server: Ser
         writer.write(whole)
         await drip(body, writer)
         assert b" 401 " in (await until_cut(reader)).splitlines()[0]
+
+
+async def test_a_connection_outlives_what_clients_keep_it_for(server: Server) -> None:
+    """Or a request crosses with its end, and has no answer: httpx keeps one for as long as uvicorn would."""
+    async with raw(server.url) as (reader, writer), asyncio.timeout(PATIENCE_S):
+        for pause_s in (CLIENTS_KEEP_S, 0):
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200")
+            await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]))
+            await asyncio.sleep(pause_s)
 
 
 async def test_an_unfinished_handshake_is_cut_and_holds_up_no_stop(tmp_path: Path) -> None:

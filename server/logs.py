@@ -34,7 +34,8 @@ class Sparing(logging.Filter):
     """Of a library that says the same again and again: one line a logger and message in ``every_s``.
 
     The next one tells how many were left out. aiokafka logs each try of each connection while the cluster is
-    away, hundreds a second.
+    away, hundreds a second, as errors, like those of every first start. But it tries again, and what does not
+    come right the bus tells: without a traceback they are warnings.
     """
 
     def __init__(
@@ -49,6 +50,8 @@ class Sparing(logging.Filter):
         """Whether it is to be written."""
         if not super().filter(record):
             return True
+        if record.levelno == logging.ERROR and not record.exc_info:
+            record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)
         # As the library has it, before names and numbers are put in.
         key, now = (record.name, str(record.msg)), self._now()
         said_at, left_out = self._said.get(key, (-math.inf, 0))

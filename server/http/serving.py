@@ -16,8 +16,8 @@ from server.kernel.failures import OperatorError
 _BACKLOG: Final = 1_024
 _GRACE_S: Final = 5
 _KEPT_S: Final = 75
-"""So long a connection waits for its next request. Clients (httpx 5 s) and proxies (nginx 60 s) that keep it are
-to close it first: a request that is on its way when the server does gets no answer, and a proxy says 502."""
+"""So long a connection waits for its next request. Clients (httpx 5 s) and proxies (nginx 60 s) that keep it
+are to close it first: a request that is on its way when the server does has no answer, a proxy says 502."""
 
 
 class PortBusyError(OperatorError):

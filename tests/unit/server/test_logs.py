@@ -60,6 +60,28 @@ def test_the_same_is_said_once_in_a_while_with_how_often_it_was_not(
     ]
 
 
+def test_what_the_library_tries_again_is_a_warning_and_what_broke_it_an_error(
+    written: io.StringIO,
+) -> None:
+    log, other = logging.getLogger("aiokafka.conn"), logging.getLogger("aiokafkaesque")
+    for handler in log.handlers:
+        handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    log.error("No coordinator yet: %s", 15)
+    log.critical("Worse")
+    other.error("Not its own")
+    try:
+        raise LookupError("a bug")
+    except LookupError:
+        log.exception("Fetcher ended")
+    said = [line for line in written.getvalue().splitlines() if line.split()[0].isupper()]
+    assert said == [
+        "WARNING No coordinator yet: 15",
+        "CRITICAL Worse",
+        "ERROR Not its own",
+        "ERROR Fetcher ended",
+    ]
+
+
 def test_other_messages_and_other_loggers_are_heard(written: io.StringIO) -> None:
     for _ in range(2):
         logging.getLogger("aiokafka.conn").info("one")

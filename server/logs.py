@@ -52,6 +52,8 @@ class Sparing(logging.Filter):
             return True
         if record.levelno == logging.ERROR and not record.exc_info:
             record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)
+            if not logging.getLogger(record.name).isEnabledFor(logging.WARNING):
+                return False
         # As the library has it, before names and numbers are put in.
         key, now = (record.name, str(record.msg)), self._now()
         said_at, left_out = self._said.get(key, (-math.inf, 0))

@@ -82,6 +82,14 @@ def test_what_the_library_tries_again_is_a_warning_and_what_broke_it_an_error(
     ]
 
 
+def test_a_warning_that_was_an_error_is_left_out_where_warnings_are(written: io.StringIO) -> None:
+    log = logging.getLogger("aiokafka.conn")
+    log.setLevel(logging.ERROR)
+    log.error("No coordinator yet")
+    log.critical("Worse")
+    assert written.getvalue() == "Worse\n"
+
+
 def test_other_messages_and_other_loggers_are_heard(written: io.StringIO) -> None:
     for _ in range(2):
         logging.getLogger("aiokafka.conn").info("one")

@@ -174,9 +174,9 @@ async def senders(
     for room_ids, user_ids in _lots(wanted):
         rows = await tx.fetch(_SENDERS, room_ids, user_ids, keys)
         members |= _among(wanted, (row for row in rows if row[_MEMBER_COLUMNS] is None))
-        for row in rows:
-            if (key := row[_MEMBER_COLUMNS]) is not None:
-                sent[id_from_bytes(row[0]), id_from_bytes(row[1]), id_from_bytes(key)] = (row[9], row[2])
+        for room, user, seq, *_, key, digest in rows:
+            if key is not None:
+                sent[id_from_bytes(room), id_from_bytes(user), id_from_bytes(key)] = (digest, seq)
         # They are looked up once.
         keys = []
     return members, sent
